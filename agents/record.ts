@@ -1,0 +1,134 @@
+/**
+ * A leg record: what one end of one call saw, fixed layout, written in place in shared memory while the call lives.
+ * So a worker that is killed loses nothing: its open records are read where they lie. All numbers little-endian.
+ * Times are ms since the run's t0 as doubles, NaN until it happens.
+ */
+
+/** Who saw it. */
+export const ROLE = { CALLER: 0, CALLEE: 1 } as const;
+
+/** Closed list of how a leg ended. OPEN: still up when the run ended or the worker died. */
+export const OUTCOMES = [
+  'open',
+  /** Answered and ended by BYE as intended (caller's hold time was over). */
+  'completed',
+  /** Answered, then the other side (or the platform) sent BYE before the intended end. */
+  'dropped',
+  /** Final 3xx-6xx to INVITE. */
+  'rejected',
+  /** No final answer in the caller's patience: CANCEL was sent. */
+  'cancelled',
+  /** Timer B or F: nobody answered (RFC 3261 17.1.1.2). */
+  'timeout',
+  /** Callee only: 200 OK was sent, ACK never came (RFC 3261 13.3.1.4). */
+  'no-ack',
+  /** Callee only: CANCEL came before the answer. */
+  'cancelled-by-peer',
+  /** Our BYE was refused or timed out. */
+  'bye-failed',
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+export const ENDED_BY = ['nobody', 'us', 'them', 'timer'] as const;
+export type EndedBy = (typeof ENDED_BY)[number];
+
+export type FieldType = 'u8' | 'u16' | 'u32' | 'f64' | { text: number };
+
+/** Field name -> type, in the order they lie in memory. The same names are the columns of legs.parquet. */
+export const LEG_FIELDS = {
+  // Times, ms since t0.
+  intendedMs: 'f64', // open-model instant at which the call was due
+  startedMs: 'f64', // INVITE sent (caller) or received (callee)
+  tryingMs: 'f64', // first 100
+  ringingMs: 'f64', // first 180-189 received (caller) or sent (callee)
+  answeredMs: 'f64', // first 2xx to INVITE received or sent
+  ackedMs: 'f64', // ACK sent (caller) or first received (callee)
+  rejectedMs: 'f64', // final 3xx-6xx
+  plannedEndMs: 'f64', // when the caller meant to hang up
+  byeMs: 'f64', // BYE sent or received
+  endedMs: 'f64', // the leg is over: BYE answered, rejected, timed out
+  firstRtpMs: 'f64', // first RTP received
+  lastRtpMs: 'f64', // last RTP received
+  // Media received by this leg (RFC 3550 words).
+  jitterMs: 'f64', // interarrival jitter, last value (RFC 3550 6.4.1)
+  jitterMaxMs: 'f64',
+  maxGapMs: 'f64', // longest time between two received RTP packets
+  rttMs: 'f64', // from RTCP LSR/DLSR, last; NaN if none
+  rtpSent: 'u32',
+  rtpReceived: 'u32',
+  rtpLost: 'u32', // expected - received, from sequence numbers, not below 0
+  lossEvents: 'u32', // runs of consecutive losses: mean burst length = rtpLost / lossEvents
+  rtpReordered: 'u32',
+  rtpDuplicate: 'u32',
+  rtpLate: 'u32', // would have missed a 60 ms jitter buffer
+  rtpSilence: 'u32', // payload is digital silence
+  heardPeer: 'u32', // packets that carried the expected peer's identity
+  heardSelf: 'u32', // our own audio came back
+  heardOther: 'u32', // identity of another call: crossed audio
+  heardForeign: 'u32', // no identity of ours
+  heardCallNo: 'u32', // the last other call that was heard
+  rtcpSent: 'u32',
+  rtcpReceived: 'u32',
+  rtpSendLate: 'u32', // packets we sent more than 10 ms after their instant: our own fault
+  callNo: 'u32',
+  mediaPort: 'u16', // our RTP port
+  remoteMediaPort: 'u16', // from the peer's SDP; 0 = none
+  remoteMediaIp: 'u32',
+  // Signalling.
+  finalCode: 'u16', // final status of the INVITE; 0 = none
+  byeCode: 'u16', // final status of our BYE; 0 = none
+  q850Cause: 'u16', // Reason: Q.850;cause= on BYE, CANCEL or the final response (RFC 3326)
+  sipCause: 'u16', // Reason: SIP;cause=
+  retryAfterS: 'u16',
+  count100: 'u16',
+  count180: 'u16', // all 180s, repeats too
+  count181to182: 'u16',
+  count183: 'u16',
+  inviteRetransmits: 'u16', // sent by us (caller), seen by us (callee)
+  byeRetransmits: 'u16',
+  answerRetransmits: 'u16', // repeats of the final response: seen (caller), sent (callee)
+  ackCount: 'u16', // ACKs sent or received
+  peerFractionLost: 'u8', // last RTCP report about our sending, 0..255 (RFC 3550 6.4.1)
+  role: 'u8',
+  outcome: 'u8', // index in OUTCOMES
+  endedBy: 'u8', // index in ENDED_BY
+  worker: 'u8',
+  tenant: 'u16',
+  callId: { text: 64 },
+  /** Reason phrase of the final response, or the text of the Reason header. */
+  reasonText: { text: 48 },
+  /** User-Agent or Server of the other side. */
+  peerAgent: { text: 32 },
+} as const satisfies Record<string, FieldType>;
+
+export type LegField = keyof typeof LEG_FIELDS;
+export type NumericLegField = {
+  [K in LegField]: (typeof LEG_FIELDS)[K] extends string ? K : never;
+}[LegField];
+
+export function sizeOf(type: FieldType): number {
+  if (type === 'f64') return 8;
+  if (type === 'u32') return 4;
+  if (type === 'u16') return 2;
+  return type === 'u8' ? 1 : type.text;
+}
+
+/** Byte offset of each field; doubles first, so that every field is aligned. */
+export const LEG_OFFSETS: Readonly<Record<LegField, number>> = (() => {
+  const order = (t: FieldType): number => (t === 'f64' ? 0 : t === 'u32' ? 1 : t === 'u16' ? 2 : t === 'u8' ? 3 : 4);
+  const names = (Object.keys(LEG_FIELDS) as LegField[]).sort((a, b) => order(LEG_FIELDS[a]) - order(LEG_FIELDS[b]));
+  const out = {} as Record<LegField, number>;
+  let off = 0;
+  for (const name of names) {
+    out[name] = off;
+    off += sizeOf(LEG_FIELDS[name]);
+  }
+  return out;
+})();
+
+export const LEG_BYTES = 512;
+
+/** A decoded leg, for the control plane. */
+export type Leg = {
+  [K in LegField]: (typeof LEG_FIELDS)[K] extends { text: number } ? string : number;
+};

@@ -1,0 +1,102 @@
+/**
+ * What the SIP and RTP rooms need of a network. Three implementations: `linux` (sendmmsg/recvmmsg through koffi),
+ * `dgram` (any platform) and `memory` (seeded, virtual time). IPv4 addresses are unsigned 32-bit numbers in host order
+ * (127.0.0.1 = 0x7f000001). Times are microseconds of the run's monotonic clock. Nothing here allocates per packet.
+ */
+
+/** Longest datagram that we send or keep: RFC 3261 18.1.1 wants TCP above the path MTU, so 1,500 is generous. */
+export const DATAGRAM_MAX = 2048;
+
+/** A received datagram. `bytes[off, off+len)` is valid only during the call. */
+export type Sink = (bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number) => void;
+
+/** Like Sink, for a pool of media ports: `localPort` is the port it arrived at. */
+export type MediaSink = (
+  bytes: Uint8Array,
+  off: number,
+  len: number,
+  localPort: number,
+  srcIp: number,
+  srcPort: number,
+  nowUs: number,
+) => void;
+
+/** One bound UDP port. Write at tx[slot()...], then commit: it leaves with the batch, at the latest on wire.flush(). */
+export interface UdpPort {
+  readonly ip: number;
+  readonly port: number;
+  readonly tx: Uint8Array;
+  /** Offset in `tx` where the next datagram of up to DATAGRAM_MAX bytes may be written. Stable until commit(). */
+  slot(): number;
+  commit(len: number, dstIp: number, dstPort: number): void;
+  /** Copies and commits. */
+  send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void;
+  close(): void;
+}
+
+export type MediaPortsKind = 'raw' | 'sockets' | 'dgram' | 'memory';
+
+/** Many UDP ports on one address. Ports come in pairs: even for RTP, the next odd for RTCP (RFC 3550 11). */
+export interface MediaPorts {
+  readonly kind: MediaPortsKind;
+  readonly ip: number;
+  readonly tx: Uint8Array;
+  /** Takes a pair; returns the even port, or 0 when the range is used up or the system refuses another socket. */
+  openPair(): number;
+  closePair(evenPort: number): void;
+  slot(): number;
+  commit(len: number, srcPort: number, dstIp: number, dstPort: number): void;
+  close(): void;
+}
+
+export interface WireCounters {
+  sent: number;
+  received: number;
+  /** The kernel refused a send (EAGAIN, ENOBUFS): the generator's own loss. */
+  sendDropped: number;
+  /** Datagrams that the kernel dropped for want of room in our receive buffers (SO_RXQ_OVFL). */
+  receiveDropped: number;
+  /** ICMP port unreachable came back: nothing listens there. */
+  unreachable: number;
+}
+
+export interface MediaRange {
+  ip: number;
+  /** Even first port and last port, inclusive. */
+  portMin: number;
+  portMax: number;
+}
+
+export interface Wire {
+  readonly kind: 'linux' | 'dgram' | 'memory';
+  readonly counters: WireCounters;
+  nowUs(): number;
+  /** port 0 = any free one. Throws HarnessError PORT_IN_USE. */
+  bind(ip: number, port: number, sink: Sink): UdpPort;
+  openMedia(range: MediaRange, sink: MediaSink): MediaPorts;
+  flush(): void;
+  close(): void;
+}
+
+/** Anything that lives on a wire: agents, and every part of the embedded platform. */
+export interface Actor {
+  /** Does what is due at nowUs; returns when it next wants to be called (Infinity: only when a packet comes). */
+  tick(nowUs: number): number;
+}
+
+export function ipToString(ip: number): string {
+  return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
+}
+
+/** NaN when it is not a dotted quad. */
+export function ipFromString(text: string): number {
+  const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!m) return Number.NaN;
+  let ip = 0;
+  for (let i = 1; i <= 4; i++) {
+    const octet = Number(m[i]);
+    if (octet > 255) return Number.NaN;
+    ip = ip * 256 + octet;
+  }
+  return ip;
+}

@@ -1,0 +1,101 @@
+/**
+ * Files of results/<run-id>/ and their columns. Verdict, report and autopsy read these and nothing else.
+ *
+ *   plan.json          RunPlan (the diagnosis never reads it)
+ *   faults.jsonl       FaultRecord per line (the diagnosis never reads it)
+ *   env.json           EnvRecord
+ *   legs.parquet       one row per leg: the columns of agents/record.ts LEG_FIELDS, plus outcome_name, ended_by_name, role_name
+ *   telemetry.parquet  TelemetryRow: what the platform said of itself
+ *   frames.parquet     FrameRow: the generator's counters, once a second and worker
+ *   verdict.json       deadair.verdict/1
+ *   report.html, junit.xml, summary.md
+ */
+
+/** One reading. Cumulative counters end in `_total`; everything else is a gauge at that instant. */
+export interface TelemetryRow {
+  tMs: number;
+  /** nat, edge, node, relay, trunk, cdr */
+  source: string;
+  /** node-1, trunk-2, ... */
+  instance: string;
+  metric: string;
+  value: number;
+}
+
+/**
+ * The embedded platform's metrics, `source: metric, ...`:
+ *   nat:   sessions, sessions_max, refused_total (flows dropped at a full table), expired_total, no_session_total (inbound, no entry)
+ *   edge:  requests_total, no_node_total, stray_in_dialog_total (no transaction or dialog known at the node: 481)
+ *   node:  calls, threads_busy, threads_max, inbox_depth, inbox_dropped_total, rtp_timeout_total, session_expired_total
+ *   relay: ports_used, ports_max, alloc_failed_total, unanchored_total (SDP passed on without an audio path)
+ *   trunk: calls, attempts_total, rejected_total (503s that the node got from it), queue_depth (INVITEs that wait for their pace)
+ *   cdr:   pending, committed_total, oldest_pending_ms, commit_ms (last), dropped_total
+ */
+export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;
+
+export interface FrameRow {
+  tMs: number;
+  worker: string;
+  name: string;
+  value: number;
+}
+
+export interface FaultRecord {
+  kind: string;
+  intendedAtMs: number;
+  appliedAtMs: number | null;
+  removedAtMs: number | null;
+  /** Was its removal seen, not merely asked for? */
+  provenRemoved: boolean;
+  note: string;
+}
+
+/** How the generator fared; INVALID is decided from this. */
+export interface GeneratorRecord {
+  mediaBackend: string;
+  wire: string;
+  workers: { name: string; died: boolean; cpuBusy: number }[];
+  /** Lateness of INVITEs from their intended instant, ms. */
+  callLatenessMs: { p50: number; p99: number; max: number };
+  /** Lateness of RTP sends from their 20 ms instants, ms. */
+  rtpLatenessMs: { p50: number; p99: number; max: number };
+  rtpSent: number;
+  rtpReceived: number;
+  sendDropped: number;
+  receiveDropped: number;
+  unreachable: number;
+  parseRejected: number;
+}
+
+/** Conservation: offered = started + blocked; started = ended + open. */
+export interface LoadRecord {
+  offered: number;
+  blocked: number;
+  started: number;
+  ended: number;
+  open: number;
+  /** Why arrivals were blocked: reason -> count. */
+  blockedBy: Record<string, number>;
+}
+
+export interface EnvRecord {
+  schema: 'deadair.env/1';
+  runId: string;
+  startedAt: string;
+  /** Wall time of the run (virtual, when simulated), ms. */
+  durationMs: number;
+  node: string;
+  os: string;
+  cpus: number;
+  cpuModel: string;
+  deadair: string;
+  /** SIGINT, or why the run was ended early; null when it ran to its end. */
+  interrupted: string | null;
+  load: LoadRecord;
+  generator: GeneratorRecord;
+  /** Telemetry sources that were there. */
+  sources: string[];
+  /** What the callee side was: 'agents' (ours: both ends seen) or 'target' (only the caller's end). */
+  callee: 'agents' | 'target';
+  media: 'rtp' | 'none';
+}

@@ -1,0 +1,120 @@
+/** The plan is data: everything a run does, decided before it starts. plan.json holds exactly a RunPlan. */
+
+/** A duration drawn per call, in ms. */
+export type DurationDist =
+  | { kind: 'fixed'; ms: number }
+  | { kind: 'uniform'; minMs: number; maxMs: number }
+  | { kind: 'exponential'; meanMs: number; minMs: number; maxMs: number };
+
+/**
+ * A stretch of arrivals whose rate goes linearly from `fromCps` to `toCps` over `durationMs`.
+ * Arrivals are evenly spaced by the integral of the rate; `poisson` draws them instead, from the run's seed.
+ */
+export interface ArrivalStage {
+  name: string;
+  durationMs: number;
+  fromCps: number;
+  toCps: number;
+  poisson?: boolean;
+}
+
+export type MediaBackend = 'auto' | 'raw' | 'sockets' | 'dgram';
+
+export interface CallPlan {
+  /** How long the callee rings before 200 OK. */
+  ringMs: DurationDist;
+  /** Talk time; the caller hangs up. */
+  holdMs: DurationDist;
+  /** The caller sends CANCEL when there is no final answer by then. */
+  patienceMs: number;
+  /** `none`: signalling only, an SDP is still offered. */
+  media: 'rtp' | 'none';
+  rtcp: boolean;
+}
+
+/** UDP session table of the subscribers' router (conntrack words). */
+export interface NatConfig {
+  enabled: boolean;
+  /** Entries in the UDP session table; a flow that finds it full is dropped (nf_conntrack: table full). */
+  maxSessions: number;
+  /** An entry with no packet for this long is removed. */
+  idleTimeoutMs: number;
+  /** Random loss on the access link, each direction, 0..1. */
+  linkLoss: number;
+}
+
+export interface NodeConfig {
+  /** Signalling threads of one PBX node; a thread that waits for the database does nothing else. */
+  threads: number;
+  /** Datagrams that wait for a thread; the next is dropped, as a full socket buffer does. */
+  inboxLimit: number;
+  /** BYE a call when one of its legs had no audio for this long. */
+  rtpTimeoutMs: number;
+}
+
+export interface RelayConfig {
+  /** UDP ports in the pool; a call takes four (RTP and RTCP for each leg). */
+  ports: number;
+  /** No port left: answer 503, or relay the SDP unchanged (calls then have no audio path). */
+  onExhausted: 'reject' | 'relay-anyway';
+}
+
+export interface TrunkConfig {
+  /** INVITEs accepted in any second; 0 = no limit. */
+  cps: number;
+  /** Calls at once; 0 = no limit. */
+  channels: number;
+}
+
+export interface EmbeddedConfig {
+  nat: NatConfig;
+  edge: { dispatch: 'round-robin' | 'call-id-hash' };
+  nodes: number;
+  node: NodeConfig;
+  relay: RelayConfig;
+  /** Tried in order; a 503 from one is answered by trying the next. */
+  trunks: TrunkConfig[];
+  /** INVITEs a second that the platform lets out to the trunks, smoothed by a queue; 0 = as they come. */
+  pacingCps: number;
+  /** inline: the thread that ends a call waits for the commit. queue: rows wait in memory, calls do not. */
+  cdr: { mode: 'inline' | 'queue'; queueLimit: number };
+}
+
+export type TargetPlan =
+  | { kind: 'embedded'; config: EmbeddedConfig }
+  /** `host` is an IPv4 address; the operator names anything outside loopback with --authorise. */
+  | { kind: 'sip'; uri: string; host: string; port: number };
+
+/** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
+export type FaultPlan = { kind: 'db-lock'; atMs: number; forMs: number };
+
+export interface RunPlan {
+  schema: 'deadair.plan/1';
+  runId: string;
+  scenario: string;
+  /** 'none' or a name of the scenario's incidents. */
+  incident: string;
+  cured: boolean;
+  /** Cause that the incident injects, as verdict/causes names it; null for none. Only score reads it. */
+  injectedCause: string | null;
+  seed: number;
+  mode: 'real' | 'simulated';
+  params: Record<string, number | string | boolean>;
+  target: TargetPlan;
+  arrivals: ArrivalStage[];
+  /** After the last arrival: how long calls may take to end by themselves. What is up then is counted as open. */
+  drainMs: number;
+  call: CallPlan;
+  agents: {
+    /** Threads that place calls. */
+    callerWorkers: number;
+    /** Calls up at once, per worker; an arrival above it is counted as blocked. */
+    maxCallsPerWorker: number;
+    mediaBackend: MediaBackend;
+  };
+  faults: FaultPlan[];
+  /** 'metric: expression' in k6's threshold grammar. */
+  budgets: string[];
+  /** Exactly what the user could type to have this run again. */
+  command: string;
+}
