@@ -1,0 +1,80 @@
+/** A worker's counters and lateness histograms, in shared memory: written by the worker only, read at any time. */
+export const COUNTERS = [
+  'offered',
+  'blockedMaxCalls',
+  'blockedNoPort',
+  'blockedWorkerDead',
+  'started',
+  'ended',
+  'answered',
+  'calleeStarted',
+  'calleeEnded',
+  'sipSent',
+  'sipReceived',
+  'parseRejected',
+  'strayMessages',
+  'retransmitsSent',
+  'retransmitsSeen',
+  'rtpSent',
+  'rtpReceived',
+  'rtcpSent',
+  'rtcpReceived',
+  'sendDropped',
+  'receiveDropped',
+  'unreachable',
+  /** Microseconds that the loop worked, and that it waited. */
+  'busyUs',
+  'idleUs',
+  'transactionsFull',
+] as const;
+export type Counter = (typeof COUNTERS)[number];
+export const COUNTER_INDEX = Object.fromEntries(COUNTERS.map((name, i) => [name, i])) as Record<Counter, number>;
+
+/** Log-linear: 16 buckets to the octave of microseconds, up to 2^36 us (19 h); relative error below 1/16. */
+export const HISTOGRAM_BUCKETS = 16 * 34;
+
+export function bucketOf(us: number): number {
+  if (us < 16) return us < 0 ? 0 : us | 0;
+  const octave = Math.floor(Math.log2(us));
+  const bucket = (octave - 3) * 16 + Math.floor(us / 2 ** (octave - 4)) - 16;
+  return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+}
+
+/** Upper edge of a bucket, microseconds. */
+export function bucketTop(bucket: number): number {
+  if (bucket < 16) return bucket;
+  const octave = Math.floor(bucket / 16) + 3;
+  return (16 + (bucket % 16) + 1) * 2 ** (octave - 4);
+}
+
+export const SHARED_BYTES = (COUNTERS.length + 2 * HISTOGRAM_BUCKETS) * 8;
+
+export class Counters {
+  readonly values: Float64Array;
+  readonly callLateness: Float64Array;
+  readonly rtpLateness: Float64Array;
+  constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(SHARED_BYTES)) {
+    this.values = new Float64Array(shared, 0, COUNTERS.length);
+    this.callLateness = new Float64Array(shared, COUNTERS.length * 8, HISTOGRAM_BUCKETS);
+    this.rtpLateness = new Float64Array(shared, (COUNTERS.length + HISTOGRAM_BUCKETS) * 8, HISTOGRAM_BUCKETS);
+  }
+  add(index: number, n = 1): void {
+    this.values[index]! += n;
+  }
+  get(name: Counter): number {
+    return this.values[COUNTER_INDEX[name]]!;
+  }
+}
+
+/** Quantile of one or several histograms together, microseconds; 0 when they are empty. */
+export function quantileUs(histograms: readonly Float64Array[], q: number): number {
+  let total = 0;
+  for (const h of histograms) for (const n of h) total += n;
+  if (total === 0) return 0;
+  let seen = 0;
+  for (let b = 0; b < HISTOGRAM_BUCKETS; b++) {
+    for (const h of histograms) seen += h[b]!;
+    if (seen >= q * total && seen > 0) return bucketTop(b);
+  }
+  return bucketTop(HISTOGRAM_BUCKETS - 1);
+}

@@ -1,0 +1,174 @@
+import { assert } from '../harness/errors.js';
+import { LEG_BYTES, LEG_FIELDS, LEG_OFFSETS, type Leg, type LegField, OUTCOMES } from './record.js';
+
+/**
+ * The records of one worker, in shared memory: the worker takes a slot, writes the leg in place while it lives, and
+ * hands it over when it ends; the collector copies it out and gives the slot back. Two single-producer
+ * single-consumer rings of slot numbers, each as long as there are slots, so neither can overflow.
+ *
+ *      worker                          collector
+ *      take()  <---- free ring <----   drain() gives back
+ *      done()  ----> done ring ---->   drain() copies
+ */
+const HEADER_WORDS = 16;
+const FREE_HEAD = 0;
+const FREE_TAIL = 1;
+const DONE_HEAD = 2;
+const DONE_TAIL = 3;
+
+export const SLOT_FREE = 0;
+export const SLOT_OPEN = 1;
+export const SLOT_DONE = 2;
+
+/** Offsets of all doubles that start as NaN ("did not happen"). */
+const TIME_FIELDS = (Object.keys(LEG_FIELDS) as LegField[]).filter(
+  (f) => LEG_FIELDS[f] === 'f64' && f !== 'jitterMs' && f !== 'jitterMaxMs' && f !== 'maxGapMs',
+);
+
+export class LegStore {
+  readonly capacity: number;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+  readonly #words: Int32Array;
+  readonly #states: Int32Array;
+  readonly #free: Int32Array;
+  readonly #done: Int32Array;
+  readonly #base: number;
+
+  static bytes(capacity: number): number {
+    return Math.ceil(((HEADER_WORDS + 3 * capacity) * 4) / LEG_BYTES) * LEG_BYTES + capacity * LEG_BYTES;
+  }
+
+  /** A new store with all slots free. */
+  static create(capacity: number): { shared: SharedArrayBuffer; store: LegStore } {
+    const shared = new SharedArrayBuffer(LegStore.bytes(capacity));
+    const store = new LegStore(shared, capacity);
+    for (let i = 0; i < capacity; i++) store.#free[i] = i;
+    store.#words[FREE_TAIL] = capacity;
+    return { shared, store };
+  }
+
+  constructor(shared: SharedArrayBuffer, capacity: number) {
+    assert(capacity > 0 && (capacity & (capacity - 1)) === 0, 'leg store capacity is a power of two');
+    assert(shared.byteLength === LegStore.bytes(capacity), 'leg store size');
+    this.capacity = capacity;
+    this.#words = new Int32Array(shared, 0, HEADER_WORDS);
+    this.#states = new Int32Array(shared, HEADER_WORDS * 4, capacity);
+    this.#free = new Int32Array(shared, (HEADER_WORDS + capacity) * 4, capacity);
+    this.#done = new Int32Array(shared, (HEADER_WORDS + 2 * capacity) * 4, capacity);
+    this.#base = shared.byteLength - capacity * LEG_BYTES;
+    this.u8 = new Uint8Array(shared);
+    this.u16 = new Uint16Array(shared);
+    this.u32 = new Uint32Array(shared);
+    this.f64 = new Float64Array(shared);
+  }
+
+  /** A zeroed slot, times NaN, outcome open; -1 when all are in use. Worker side. */
+  take(): number {
+    const head = this.#words[FREE_HEAD]!;
+    if (head === Atomics.load(this.#words, FREE_TAIL)) return -1;
+    const slot = this.#free[this.#mod(head)]!;
+    Atomics.store(this.#words, FREE_HEAD, (head + 1) | 0);
+    const start = this.at(slot);
+    this.u8.fill(0, start, start + LEG_BYTES);
+    for (let i = 0; i < TIME_FIELDS.length; i++) this.f64[(start + LEG_OFFSETS[TIME_FIELDS[i]!]) >> 3] = Number.NaN;
+    Atomics.store(this.#states, slot, SLOT_OPEN);
+    return slot;
+  }
+
+  /** The leg is over. Worker side. */
+  done(slot: number): void {
+    Atomics.store(this.#states, slot, SLOT_DONE);
+    const tail = this.#words[DONE_TAIL]!;
+    this.#done[this.#mod(tail)] = slot;
+    Atomics.store(this.#words, DONE_TAIL, (tail + 1) | 0);
+  }
+
+  /** Hands every finished leg to `take`, then frees its slot. Collector side; returns how many. */
+  drain(take: (leg: Leg) => void): number {
+    let count = 0;
+    for (;;) {
+      const head = this.#words[DONE_HEAD]!;
+      if (head === Atomics.load(this.#words, DONE_TAIL)) return count;
+      const slot = this.#done[this.#mod(head)]!;
+      take(this.read(slot));
+      Atomics.store(this.#words, DONE_HEAD, (head + 1) | 0);
+      Atomics.store(this.#states, slot, SLOT_FREE);
+      const tail = this.#words[FREE_TAIL]!;
+      this.#free[this.#mod(tail)] = slot;
+      Atomics.store(this.#words, FREE_TAIL, (tail + 1) | 0);
+      count++;
+    }
+  }
+
+  /** Legs that are still up: read when the run ends or the worker died. Collector side. */
+  readOpen(take: (leg: Leg) => void): number {
+    let count = 0;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      if (Atomics.load(this.#states, slot) !== SLOT_OPEN) continue;
+      take({ ...this.read(slot), outcome: OUTCOMES.indexOf('open') });
+      count++;
+    }
+    return count;
+  }
+
+  /** Byte offset of a slot in the views. */
+  at(slot: number): number {
+    return this.#base + slot * LEG_BYTES;
+  }
+
+  setF64(slot: number, offset: number, value: number): void {
+    this.f64[(this.at(slot) + offset) >> 3] = value;
+  }
+  setU32(slot: number, offset: number, value: number): void {
+    this.u32[(this.at(slot) + offset) >> 2] = value;
+  }
+  setU16(slot: number, offset: number, value: number): void {
+    this.u16[(this.at(slot) + offset) >> 1] = value > 65535 ? 65535 : value;
+  }
+  setU8(slot: number, offset: number, value: number): void {
+    this.u8[this.at(slot) + offset] = value;
+  }
+  getF64(slot: number, offset: number): number {
+    return this.f64[(this.at(slot) + offset) >> 3]!;
+  }
+  getU16(slot: number, offset: number): number {
+    return this.u16[(this.at(slot) + offset) >> 1]!;
+  }
+  /** Adds one, and stops at 65,535. */
+  incU16(slot: number, offset: number): void {
+    const i = (this.at(slot) + offset) >> 1;
+    if (this.u16[i]! < 65535) this.u16[i]!++;
+  }
+  /** Copies up to `max` bytes; the rest of the field stays zero. */
+  setText(slot: number, offset: number, max: number, bytes: Uint8Array, from: number, length: number): void {
+    const to = this.at(slot) + offset;
+    const n = length < max ? length : max;
+    for (let i = 0; i < n; i++) this.u8[to + i] = bytes[from + i]!;
+  }
+
+  read(slot: number): Leg {
+    const start = this.at(slot);
+    const out: Record<string, number | string> = {};
+    for (const name of Object.keys(LEG_FIELDS) as LegField[]) {
+      const type = LEG_FIELDS[name];
+      const at = start + LEG_OFFSETS[name];
+      if (type === 'f64') out[name] = this.f64[at >> 3]!;
+      else if (type === 'u32') out[name] = this.u32[at >> 2]!;
+      else if (type === 'u16') out[name] = this.u16[at >> 1]!;
+      else if (type === 'u8') out[name] = this.u8[at]!;
+      else {
+        let end = at;
+        while (end < at + type.text && this.u8[end] !== 0) end++;
+        out[name] = Buffer.from(this.u8.subarray(at, end)).toString('utf8');
+      }
+    }
+    return out as Leg;
+  }
+
+  #mod(n: number): number {
+    return n & (this.capacity - 1);
+  }
+}
