@@ -1,0 +1,257 @@
+import { H, METHODS } from './names.js';
+import { type SipMessage, uriOf } from './parse.js';
+import { EMPTY_BODY } from './respond.js';
+import { ascii, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
+import { UriView } from './uri.js';
+
+/**
+ * Dialogs (RFC 3261 12): what an in-dialog request needs, kept as bytes ready to be written. One kilobyte per dialog in
+ * one slab; the rare dialog that needs more gets a buffer of its own, so nothing is cut.
+ */
+const ROOM = 1024;
+
+const URI = 0;
+const LOCAL = 1;
+const REMOTE = 2;
+const CALL_ID = 3;
+const ROUTES = 4;
+const PARTS = 5;
+
+const VIA = ascii(' SIP/2.0\r\nVia: SIP/2.0/UDP ');
+const BRANCH = ascii(';rport;branch=');
+const MAX_FORWARDS = ascii('\r\nMax-Forwards: 70\r\n');
+const ROUTE = ascii('Route: ');
+const FROM = ascii('From: ');
+const TO = ascii('\r\nTo: ');
+const CALL_ID_LINE = ascii('\r\nCall-ID: ');
+const CSEQ = ascii('\r\nCSeq: ');
+const CRLF = ascii('\r\n');
+const METHOD_NAMES = METHODS.map(ascii);
+
+export class DialogStore {
+  readonly #slab: Uint8Array;
+  readonly #overflow = new Map<number, Uint8Array>();
+  /** Offsets of the parts' ends, relative to the dialog's room. */
+  readonly #ends: Uint16Array;
+  readonly #hopIp: Float64Array;
+  readonly #hopPort: Uint16Array;
+  readonly #localCseq: Uint32Array;
+  readonly #remoteCseq: Uint32Array;
+  readonly #uri = new UriView();
+  readonly #range = new Int32Array(2);
+  readonly #scratch = new Uint8Array(4096);
+
+  constructor(capacity: number) {
+    this.#slab = new Uint8Array(capacity * ROOM);
+    this.#ends = new Uint16Array(capacity * PARTS);
+    this.#hopIp = new Float64Array(capacity);
+    this.#hopPort = new Uint16Array(capacity);
+    this.#localCseq = new Uint32Array(capacity);
+    this.#remoteCseq = new Uint32Array(capacity);
+  }
+
+  /** From a 2xx (or reliable 1xx) to our INVITE (12.1.2): route set is Record-Route reversed. */
+  openAsCaller(dialog: number, response: SipMessage, cseq: number): boolean {
+    return this.#open(dialog, response, true, null, cseq);
+  }
+
+  /** From an INVITE that we answer (12.1.1); `tag` is our To tag. */
+  openAsCallee(dialog: number, request: SipMessage, tag: Uint8Array): boolean {
+    return this.#open(dialog, request, false, tag, 0);
+  }
+
+  close(dialog: number): void {
+    this.#overflow.delete(dialog);
+  }
+
+  /** Address that in-dialog requests go to; -1 when the next hop is a name. */
+  hopIp(dialog: number): number {
+    return this.#hopIp[dialog]!;
+  }
+  hopPort(dialog: number): number {
+    return this.#hopPort[dialog]!;
+  }
+  /** Sends everything of this dialog to a fixed address: an outbound proxy. */
+  setHop(dialog: number, ip: number, port: number): void {
+    this.#hopIp[dialog] = ip;
+    this.#hopPort[dialog] = port;
+  }
+
+  nextCseq(dialog: number): number {
+    this.#localCseq[dialog]!++;
+    return this.#localCseq[dialog]!;
+  }
+
+  /** RFC 3261 12.2.2: a request with a lower CSeq than the last is out of order: 500. */
+  acceptCseq(dialog: number, cseq: number): boolean {
+    if (cseq < this.#remoteCseq[dialog]!) return false;
+    this.#remoteCseq[dialog] = cseq;
+    return true;
+  }
+
+  /**
+   * Writes an in-dialog request (12.2.1.1) without body. `branch` writes the Via branch. `extra` is whole header lines.
+   */
+  writeRequest(
+    dialog: number,
+    method: number,
+    cseq: number,
+    viaIp: number,
+    viaPort: number,
+    branch: (to: Uint8Array, at: number) => number,
+    extra: Uint8Array | null,
+    to: Uint8Array,
+    at: number,
+  ): number {
+    const bytes = this.#bytes(dialog);
+    const base = this.#base(dialog);
+    let p = writeBytes(to, at, METHOD_NAMES[method]!);
+    to[p++] = 32;
+    p = this.#writePart(dialog, URI, bytes, base, to, p);
+    p = writeBytes(to, p, VIA);
+    p = writeIp(to, p, viaIp);
+    to[p++] = 58;
+    p = writeUint(to, p, viaPort);
+    p = writeBytes(to, p, BRANCH);
+    p = branch(to, p);
+    p = writeBytes(to, p, MAX_FORWARDS);
+    p = this.#writePart(dialog, ROUTES, bytes, base, to, p);
+    p = writeBytes(to, p, FROM);
+    p = this.#writePart(dialog, LOCAL, bytes, base, to, p);
+    p = writeBytes(to, p, TO);
+    p = this.#writePart(dialog, REMOTE, bytes, base, to, p);
+    p = writeBytes(to, p, CALL_ID_LINE);
+    p = this.#writePart(dialog, CALL_ID, bytes, base, to, p);
+    p = writeBytes(to, p, CSEQ);
+    p = writeUint(to, p, cseq);
+    to[p++] = 32;
+    p = writeBytes(to, p, METHOD_NAMES[method]!);
+    p = writeBytes(to, p, CRLF);
+    if (extra !== null) p = writeBytes(to, p, extra);
+    return writeBytes(to, p, EMPTY_BODY);
+  }
+
+  #base(dialog: number): number {
+    return this.#overflow.size > 0 && this.#overflow.has(dialog) ? 0 : dialog * ROOM;
+  }
+  #bytes(dialog: number): Uint8Array {
+    return (this.#overflow.size > 0 ? this.#overflow.get(dialog) : undefined) ?? this.#slab;
+  }
+
+  #writePart(dialog: number, part: number, bytes: Uint8Array, base: number, to: Uint8Array, at: number): number {
+    const start = part === 0 ? 0 : this.#ends[dialog * PARTS + part - 1]!;
+    const end = this.#ends[dialog * PARTS + part]!;
+    return writeRange(to, at, bytes, base + start, end - start);
+  }
+
+  #open(dialog: number, msg: SipMessage, caller: boolean, tag: Uint8Array | null, cseq: number): boolean {
+    const s = this.#scratch;
+    const { bytes } = msg;
+    if (msg.contactLen === 0 || !uriOf(bytes, msg.contactOff, msg.contactLen, this.#range)) return false;
+    const ends = this.#ends;
+    const e = dialog * PARTS;
+    let p = writeRange(s, 0, bytes, this.#range[0]!, this.#range[1]!);
+    ends[e + URI] = p;
+    // LOCAL is From in our requests: as caller the From that we sent, as callee the To with our tag.
+    p = caller
+      ? writeRange(s, p, bytes, msg.fromOff, msg.fromLen)
+      : writeRange(s, p, bytes, msg.toOff, msg.toLen);
+    if (!caller && tag !== null && msg.toTagLen === 0) {
+      p = writeBytes(s, p, TAG);
+      p = writeBytes(s, p, tag);
+    }
+    ends[e + LOCAL] = p;
+    p = caller
+      ? writeRange(s, p, bytes, msg.toOff, msg.toLen)
+      : writeRange(s, p, bytes, msg.fromOff, msg.fromLen);
+    ends[e + REMOTE] = p;
+    p = writeRange(s, p, bytes, msg.callIdOff, msg.callIdLen);
+    ends[e + CALL_ID] = p;
+    let hopOff = this.#range[0]!;
+    let hopLen = this.#range[1]!;
+    let routes = 0;
+    while (msg.find(H.RECORD_ROUTE, routes) >= 0) routes++;
+    for (let n = 0; n < routes; n++) {
+      const i = msg.find(H.RECORD_ROUTE, caller ? routes - 1 - n : n);
+      p = this.#writeRoutes(msg, i, caller, p);
+      if (n === 0) {
+        const value = this.#edgeValue(msg, i, caller);
+        if (uriOf(bytes, value.off, value.len, this.#range)) {
+          hopOff = this.#range[0]!;
+          hopLen = this.#range[1]!;
+        }
+      }
+    }
+    ends[e + ROUTES] = p;
+    const hop = this.#uri.parse(bytes, hopOff, hopLen);
+    this.#hopIp[dialog] = hop ? this.#uri.ip : -1;
+    this.#hopPort[dialog] = hop ? this.#uri.port : 0;
+    this.#localCseq[dialog] = cseq;
+    this.#remoteCseq[dialog] = caller ? 0 : msg.cseq;
+    if (p <= ROOM) this.#slab.set(s.subarray(0, p), dialog * ROOM);
+    else this.#overflow.set(dialog, s.slice(0, p));
+    return true;
+  }
+
+  /** One Record-Route header may hold several values; the first or last of them is the nearest hop. */
+  #edgeValue(msg: SipMessage, header: number, last: boolean): { off: number; len: number } {
+    const parts = splitValues(msg.bytes, msg.valueOff[header]!, msg.valueLen[header]!);
+    return parts[last ? parts.length - 1 : 0]!;
+  }
+
+  #writeRoutes(msg: SipMessage, header: number, reversed: boolean, at: number): number {
+    const parts = splitValues(msg.bytes, msg.valueOff[header]!, msg.valueLen[header]!);
+    let p = at;
+    for (let n = 0; n < parts.length; n++) {
+      const part = parts[reversed ? parts.length - 1 - n : n]!;
+      p = writeBytes(this.#scratch, p, ROUTE);
+      p = writeRange(this.#scratch, p, msg.bytes, part.off, part.len);
+      p = writeBytes(this.#scratch, p, CRLF);
+    }
+    return p;
+  }
+}
+
+const TAG = ascii(';tag=');
+
+/** Comma-separated values, commas in <> and quotes aside. Once per dialog, so it may allocate. */
+export function splitValues(bytes: Uint8Array, off: number, len: number): { off: number; len: number }[] {
+  const out: { off: number; len: number }[] = [];
+  const end = off + len;
+  let start = off;
+  let angle = false;
+  let quoted = false;
+  for (let p = off; p <= end; p++) {
+    const c = p < end ? bytes[p]! : 44;
+    if (p < end && c === 34 && bytes[p - 1] !== 92) quoted = !quoted;
+    else if (!quoted && c === 60) angle = true;
+    else if (!quoted && c === 62) angle = false;
+    if (p < end && (c !== 44 || angle || quoted)) continue;
+    let a = start;
+    let b = p;
+    while (a < b && (bytes[a] === 32 || bytes[a] === 9)) a++;
+    while (b > a && (bytes[b - 1] === 32 || bytes[b - 1] === 9)) b--;
+    if (b > a) out.push({ off: a, len: b - a });
+    start = p + 1;
+  }
+  return out;
+}
+
+/** `cause=` of a Reason header for one protocol (RFC 3326), 0 when absent. */
+export function reasonCause(msg: SipMessage, protocol: 'SIP' | 'Q.850'): number {
+  for (let n = 0; ; n++) {
+    const i = msg.find(H.REASON, n);
+    if (i < 0) return 0;
+    const off = msg.valueOff[i]!;
+    const end = off + msg.valueLen[i]!;
+    const name = protocol === 'SIP' ? SIP_PROTOCOL : Q850_PROTOCOL;
+    let k = 0;
+    while (k < name.length && msg.bytes[off + k] === name[k]) k++;
+    if (k < name.length || !msg.param(off + k, end, CAUSE)) continue;
+    const cause = readUint(msg.bytes, msg.foundOff, msg.foundOff + msg.foundLen);
+    if (cause > 0) return cause;
+  }
+}
+const CAUSE = ascii('cause');
+const SIP_PROTOCOL = ascii('SIP');
+const Q850_PROTOCOL = ascii('Q.850');

@@ -1,0 +1,111 @@
+import { H } from './names.js';
+import type { SipMessage } from './parse.js';
+import { ascii, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
+
+const VERSION = ascii('SIP/2.0 ');
+const CRLF = ascii('\r\n');
+const TO_TAG = ascii(';tag=');
+const RECEIVED = ascii(';received=');
+const RPORT_IS = ascii(';rport=');
+export const RPORT = ascii('rport');
+export const EMPTY_BODY = ascii('Content-Length: 0\r\n\r\n');
+
+/** 'SIP/2.0 486 Busy Here\r\n', encoded once per status. */
+const lines = new Map<number, Uint8Array>();
+const PHRASES: Record<number, string> = {
+  100: 'Trying',
+  180: 'Ringing',
+  183: 'Session Progress',
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  480: 'Temporarily Unavailable',
+  481: 'Call/Transaction Does Not Exist',
+  482: 'Loop Detected',
+  483: 'Too Many Hops',
+  486: 'Busy Here',
+  487: 'Request Terminated',
+  488: 'Not Acceptable Here',
+  500: 'Server Internal Error',
+  501: 'Not Implemented',
+  503: 'Service Unavailable',
+  504: 'Server Time-out',
+};
+
+export function statusLine(status: number): Uint8Array {
+  let line = lines.get(status);
+  if (line === undefined) {
+    line = Buffer.concat([VERSION, ascii(`${status} ${PHRASES[status] ?? 'Other'}`), CRLF]);
+    lines.set(status, line);
+  }
+  return line;
+}
+
+/**
+ * What every response repeats of its request (RFC 3261 8.2.6.2): all Vias in order, Record-Routes, From, To, Call-ID,
+ * CSeq. The top Via gets received and rport as RFC 3581 4 says; To gets `tag` if it has none and one is given.
+ * Returns the position after it.
+ */
+export function writeEcho(
+  msg: SipMessage,
+  srcIp: number,
+  srcPort: number,
+  tag: Uint8Array | null,
+  to: Uint8Array,
+  at: number,
+): number {
+  const { bytes } = msg;
+  let p = at;
+  let topVia = true;
+  for (let i = 0; i < msg.headerCount; i++) {
+    const id = msg.headerId[i]!;
+    if (id !== H.VIA && id !== H.FROM && id !== H.TO && id !== H.CALL_ID && id !== H.CSEQ && id !== H.RECORD_ROUTE) {
+      continue;
+    }
+    const lineStart = msg.nameOff[i]!;
+    const valueEnd = msg.valueOff[i]! + msg.valueLen[i]!;
+    if (id === H.VIA && topVia) {
+      topVia = false;
+      p = writeTopVia(msg, srcIp, srcPort, to, writeRange(to, p, bytes, lineStart, msg.viaOff - lineStart));
+      const rest = msg.viaOff + msg.viaLen;
+      p = writeRange(to, p, bytes, rest, valueEnd - rest);
+    } else p = writeRange(to, p, bytes, lineStart, valueEnd - lineStart);
+    if (id === H.TO && tag !== null && msg.toTagLen === 0) {
+      p = writeBytes(to, p, TO_TAG);
+      p = writeBytes(to, p, tag);
+    }
+    to[p++] = 13;
+    to[p++] = 10;
+  }
+  return p;
+}
+
+/** The top Via value with `;rport` filled in and `;received` added where the request asked or the address differs. */
+export function writeTopVia(msg: SipMessage, srcIp: number, srcPort: number, to: Uint8Array, at: number): number {
+  const { bytes } = msg;
+  const end = msg.viaOff + msg.viaLen;
+  if (!msg.param(msg.sentByOff + msg.sentByLen, end, RPORT) || msg.foundLen > 0) {
+    return writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
+  }
+  // Cut ';rport' out where it stands, and put the filled one at the end.
+  const nameStart = msg.foundOff - RPORT.length - 1;
+  let p = writeRange(to, at, bytes, msg.viaOff, nameStart - msg.viaOff);
+  p = writeRange(to, p, bytes, msg.foundOff, end - msg.foundOff);
+  p = writeBytes(to, p, RECEIVED);
+  p = writeIp(to, p, srcIp);
+  p = writeBytes(to, p, RPORT_IS);
+  return writeUint(to, p, srcPort);
+}
+
+/** Port that responses to this request go to: the source's if rport was asked (RFC 3581), else sent-by's (18.2.2). */
+export function responsePort(msg: SipMessage, srcPort: number): number {
+  if (msg.param(msg.sentByOff + msg.sentByLen, msg.viaOff + msg.viaLen, RPORT)) return srcPort;
+  for (let i = msg.sentByOff; i < msg.sentByOff + msg.sentByLen; i++) {
+    if (msg.bytes[i] !== 58) continue;
+    const port = readUint(msg.bytes, i + 1, msg.sentByOff + msg.sentByLen);
+    if (port > 0 && port <= 65535) return port;
+  }
+  return 5060;
+}

@@ -1,0 +1,158 @@
+import { COUNTER_INDEX, type Counters } from '../counters.js';
+import type { UdpPort, Wire } from '../wire/types.js';
+import { ClientTransactions } from './client.js';
+import { METHOD } from './names.js';
+import { PARSE, SipMessage } from './parse.js';
+import { EMPTY_BODY, responsePort, statusLine, writeEcho } from './respond.js';
+import { ServerTransactions } from './server.js';
+import { MessageSlab } from './slab.js';
+import { writeBytes } from './text.js';
+
+/** What a UA core (caller, callee, B2BUA, trunk) is told. `user` is the number that it gave to the transaction. */
+export interface TransactionUser {
+  /** A new request, not ACK or CANCEL. Answer it on `tx`. */
+  onRequest(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void;
+  /** An ACK to a 2xx: it has no transaction (RFC 3261 13.2.2.4). */
+  onAck(msg: SipMessage, nowUs: number): void;
+  /** CANCEL for an INVITE that has no final answer yet; the CANCEL itself was answered 200. Answer the INVITE 487. */
+  onCancel(user: number, tx: number, msg: SipMessage, nowUs: number): void;
+  onResponse(user: number, tx: number, msg: SipMessage, nowUs: number): void;
+  /** A response that no transaction waits for: a 2xx repeated (acknowledge it again), or a stray. */
+  onStrayResponse(msg: SipMessage, nowUs: number): void;
+  onTimeout(user: number, tx: number, method: number, nowUs: number): void;
+  onRetransmit(user: number, method: number): void;
+  onNoAck(user: number, tx: number, accepted: boolean, nowUs: number): void;
+  onRepeat(user: number, status: number): void;
+  /** A request came again; its answer was repeated. */
+  onRequestAgain(user: number, method: number): void;
+}
+
+export interface StackLimits {
+  clientTransactions: number;
+  serverTransactions: number;
+  /** Messages kept for retransmission, 2 KB each. */
+  messages: number;
+}
+
+/** Transport and transaction layers of one UDP socket (RFC 3261 17, 18). */
+export class SipStack {
+  readonly client: ClientTransactions;
+  readonly server: ServerTransactions;
+  readonly msg = new SipMessage();
+  port!: UdpPort;
+  readonly #user: TransactionUser;
+  readonly #values: Float64Array;
+
+  constructor(
+    user: TransactionUser,
+    readonly counters: Counters,
+    limits: StackLimits,
+    salt: number,
+    nowUs: number,
+  ) {
+    this.#user = user;
+    this.#values = counters.values;
+    const port = (): UdpPort => this.port;
+    // Two slabs, so that answers kept for timer J (32 s) cannot crowd out requests that must be repeated.
+    this.client = new ClientTransactions(
+      limits.clientTransactions,
+      nowUs,
+      salt,
+      new MessageSlab(limits.messages),
+      port,
+      user,
+    );
+    this.server = new ServerTransactions(
+      limits.serverTransactions,
+      nowUs,
+      new MessageSlab(limits.messages),
+      port,
+      {
+        onNoAck: (u, tx, accepted, now) => user.onNoAck(u, tx, accepted, now),
+        onRepeat: (u, status) => {
+          this.#values[COUNTER_INDEX.retransmitsSent]!++;
+          user.onRepeat(u, status);
+        },
+      },
+    );
+  }
+
+  bind(wire: Wire, ip: number, port: number): void {
+    this.port = wire.bind(ip, port, (bytes, off, len, srcIp, srcPort, nowUs) =>
+      this.receive(bytes, off, len, srcIp, srcPort, nowUs),
+    );
+  }
+
+  tick(nowUs: number): number {
+    return Math.min(this.client.tick(nowUs), this.server.tick(nowUs));
+  }
+
+  receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
+    const { msg } = this;
+    const code = msg.parse(bytes, off, len);
+    this.#values[COUNTER_INDEX.sipReceived]!++;
+    if (code !== PARSE.OK) {
+      if (code !== PARSE.KEEP_ALIVE) this.#values[COUNTER_INDEX.parseRejected]!++;
+      return;
+    }
+    if (msg.isRequest) this.#request(srcIp, srcPort, nowUs);
+    else this.#response(nowUs);
+  }
+
+  #response(nowUs: number): void {
+    const { msg, client } = this;
+    const tx = client.match(msg);
+    if (tx >= 0) client.receive(tx, msg, nowUs);
+    else this.#user.onStrayResponse(msg, nowUs);
+  }
+
+  #request(srcIp: number, srcPort: number, nowUs: number): void {
+    const { msg, server } = this;
+    const user = this.#user;
+    if (msg.method === METHOD.ACK) {
+      const tx = server.match(msg, METHOD.INVITE);
+      if (tx >= 0) server.acknowledge(tx, nowUs);
+      else user.onAck(msg, nowUs);
+      return;
+    }
+    const again = server.match(msg, msg.method);
+    if (again >= 0) {
+      this.#values[COUNTER_INDEX.retransmitsSeen]!++;
+      server.repeat(again);
+      user.onRequestAgain(server.userOf(again), msg.method);
+      return;
+    }
+    const tx = server.open(msg, srcIp, responsePort(msg, srcPort));
+    if (tx < 0) {
+      this.#values[COUNTER_INDEX.transactionsFull]!++;
+      return; // as a full socket buffer would: the peer repeats
+    }
+    if (msg.method === METHOD.CANCEL) {
+      const invite = server.match(msg, METHOD.INVITE);
+      this.reply(tx, invite >= 0 ? 200 : 481, srcIp, srcPort, null, null, nowUs);
+      if (invite >= 0 && server.isProceeding(invite)) user.onCancel(server.userOf(invite), invite, msg, nowUs);
+      return;
+    }
+    user.onRequest(msg, tx, srcIp, srcPort, nowUs);
+  }
+
+  /** Answers the request in `msg` at once, without body. `extra` is whole header lines; `tag` is the To tag to add. */
+  reply(
+    tx: number,
+    status: number,
+    srcIp: number,
+    srcPort: number,
+    tag: Uint8Array | null,
+    extra: Uint8Array | null,
+    nowUs: number,
+  ): void {
+    const slot = this.port.slot();
+    const { tx: to } = this.port;
+    let p = writeBytes(to, slot, statusLine(status));
+    p = writeEcho(this.msg, srcIp, srcPort, tag, to, p);
+    if (extra !== null) p = writeBytes(to, p, extra);
+    p = writeBytes(to, p, EMPTY_BODY);
+    this.#values[COUNTER_INDEX.sipSent]!++;
+    this.server.send(tx, status, slot, p - slot, nowUs);
+  }
+}
