@@ -1,0 +1,34 @@
+/** What `import … from 'deadair'` gives to the author of a scenario. */
+export { CAUSES, type Cause } from './plan/causes.js';
+export { callParams, callPlan, embeddedConfig, embeddedParams } from './plan/embedded.js';
+export {
+  type BooleanParam,
+  type Built,
+  choice,
+  defineScenario,
+  flag,
+  type Incident,
+  integer,
+  type NumberParam,
+  number,
+  type Param,
+  type Params,
+  type ParamValue,
+  type Resolved,
+  type Scenario,
+  type StringParam,
+  text,
+} from './plan/scenario.js';
+export type {
+  ArrivalStage,
+  CallPlan,
+  DurationDist,
+  EmbeddedConfig,
+  FaultPlan,
+  NatConfig,
+  NodeConfig,
+  RelayConfig,
+  RunPlan,
+  TargetPlan,
+  TrunkConfig,
+} from './plan/types.js';

@@ -1,0 +1,105 @@
+import { choice, flag, integer, number, type Params, type Resolved } from './scenario.js';
+import type { CallPlan, EmbeddedConfig } from './types.js';
+
+/**
+ * Every limit of the embedded platform as a dotted parameter, with values at which a few hundred calls are healthy.
+ * A scenario spreads them into its own: `params: { ...embeddedParams, burst: integer(150, …) }`.
+ */
+export const embeddedParams = {
+  'nat.enabled': flag(true, { platform: true, doc: 'subscribers are behind a NAT router' }),
+  'nat.maxSessions': integer(4096, {
+    platform: true,
+    unit: 'sessions',
+    min: 1,
+    doc: 'UDP session table; a call takes 2 (RTP, RTCP), all SIP together takes 1',
+  }),
+  'nat.idleTimeoutMs': integer(30_000, {
+    platform: true,
+    unit: 'ms',
+    min: 1,
+    doc: 'a session without a packet for this long is forgotten',
+  }),
+  'nat.linkLoss': number(0, { platform: true, max: 1, doc: 'random loss on the access link, each direction, 0..1' }),
+  'edge.dispatch': choice('call-id-hash', {
+    platform: true,
+    choices: ['round-robin', 'call-id-hash'],
+    doc: 'how the edge proxy chooses a node for a request',
+  }),
+  nodes: integer(2, { platform: true, min: 1, max: 64, doc: 'PBX nodes behind the edge' }),
+  'node.threads': integer(16, { platform: true, min: 1, max: 1024, doc: 'signalling threads of one node' }),
+  'node.inboxLimit': integer(1000, {
+    platform: true,
+    unit: 'datagrams',
+    min: 1,
+    doc: 'datagrams that wait for a thread; the next is dropped',
+  }),
+  'node.rtpTimeoutMs': integer(30_000, {
+    platform: true,
+    unit: 'ms',
+    min: 1,
+    doc: 'a node sends BYE when a leg had no audio for this long',
+  }),
+  'relay.ports': integer(2000, { platform: true, unit: 'ports', max: 60_000, doc: 'media relay pool; a call takes 4' }),
+  'relay.onExhausted': choice('reject', {
+    platform: true,
+    choices: ['reject', 'relay-anyway'],
+    doc: 'without a free port: answer 503, or pass the SDP on and leave the call without an audio path',
+  }),
+  'trunk.count': integer(1, { platform: true, min: 1, max: 16, doc: 'carrier trunks, tried in order after a 503' }),
+  'trunk.cps': integer(0, { platform: true, unit: 'INVITEs/s', doc: 'what one trunk accepts in a second; 0 = all' }),
+  'trunk.channels': integer(0, { platform: true, unit: 'calls', doc: 'calls at once on one trunk; 0 = no limit' }),
+  pacingCps: number(0, {
+    platform: true,
+    unit: 'INVITEs/s',
+    doc: 'the platform smooths what it sends to the trunks to this rate; 0 = as they come',
+  }),
+  'cdr.mode': choice('queue', {
+    platform: true,
+    choices: ['inline', 'queue'],
+    doc: 'inline: the thread that ends a call waits for the commit',
+  }),
+  'cdr.queueLimit': integer(10_000, { platform: true, unit: 'rows', min: 1, doc: 'rows that wait for the database' }),
+} satisfies Params;
+
+export function embeddedConfig(p: Resolved<typeof embeddedParams>): EmbeddedConfig {
+  return {
+    nat: {
+      enabled: p['nat.enabled'],
+      maxSessions: p['nat.maxSessions'],
+      idleTimeoutMs: p['nat.idleTimeoutMs'],
+      linkLoss: p['nat.linkLoss'],
+    },
+    edge: { dispatch: p['edge.dispatch'] },
+    nodes: p.nodes,
+    node: {
+      threads: p['node.threads'],
+      inboxLimit: p['node.inboxLimit'],
+      rtpTimeoutMs: p['node.rtpTimeoutMs'],
+    },
+    relay: { ports: p['relay.ports'], onExhausted: p['relay.onExhausted'] },
+    trunks: Array.from({ length: p['trunk.count'] }, () => ({ cps: p['trunk.cps'], channels: p['trunk.channels'] })),
+    pacingCps: p.pacingCps,
+    cdr: { mode: p['cdr.mode'], queueLimit: p['cdr.queueLimit'] },
+  };
+}
+
+/** What one call does, as parameters. */
+export const callParams = {
+  ringMsMin: integer(200, { unit: 'ms', doc: 'shortest ringing (of our own callee)' }),
+  ringMsMax: integer(800, { unit: 'ms', doc: 'longest ringing' }),
+  holdMsMin: integer(33_000, { unit: 'ms', doc: 'shortest talk, from answer to hang-up by the caller' }),
+  holdMsMax: integer(37_000, { unit: 'ms', doc: 'longest talk' }),
+  patienceMs: integer(8000, { unit: 'ms', min: 1, doc: 'the caller gives up (CANCEL) without an answer by then' }),
+  media: choice('rtp', { choices: ['rtp', 'none'], doc: 'none: signalling only' }),
+  rtcp: flag(true, { doc: 'sender and receiver reports' }),
+} satisfies Params;
+
+export function callPlan(p: Resolved<typeof callParams>): CallPlan {
+  return {
+    ringMs: { kind: 'uniform', minMs: p.ringMsMin, maxMs: p.ringMsMax },
+    holdMs: { kind: 'uniform', minMs: p.holdMsMin, maxMs: p.holdMsMax },
+    patienceMs: p.patienceMs,
+    media: p.media,
+    rtcp: p.rtcp,
+  };
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { HarnessError } from '../errors.js';
+import { parseBudget } from './budget.js';
+import { commandLine } from './command.js';
+import { callScenario, type LoadedScenario } from './load.js';
+import { didYouMean } from './nearest.js';
+import { parseSet } from './params.js';
+import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
+import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
+import { parseTarget } from './target.js';
+import type { MediaBackend, RunPlan, TargetPlan } from './types.js';
+
+/** What the command line says, still unchecked. */
+export interface PlanOptions {
+  stack?: string;
+  target?: string;
+  incident?: string;
+  cured?: boolean;
+  seed?: number | string;
+  set?: readonly string[];
+  budget?: readonly string[];
+  defaultBudgets?: boolean;
+  simulate?: boolean;
+  mediaBackend?: string;
+  authorise?: string;
+}
+
+/** What differs between two runs of one command. */
+export interface Stamp {
+  now: Date;
+  /** Four letters or digits, so that two runs of one second get two directories. */
+  suffix: string;
+}
+
+const BACKENDS: readonly string[] = ['auto', 'raw', 'sockets', 'dgram'] satisfies MediaBackend[];
+const DEFAULT_AGENTS = { callerWorkers: 1, maxCallsPerWorker: 4096 };
+export const DEFAULT_SEED = 1;
+
+export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp: Stamp = freshStamp()): RunPlan {
+  const { scenario, ref } = loaded;
+  const where = `scenario ${ref}`;
+  checkChoices(options);
+  const incidentName = options.incident ?? NO_INCIDENT;
+  const incident = findIncident(loaded, incidentName);
+  const cured = options.cured ?? false;
+  const cure = cureOf(incidentName, incident, cured);
+  const seed = parseSeed(options.seed ?? DEFAULT_SEED);
+
+  const params: Record<string, ParamValue> = {};
+  for (const [key, param] of Object.entries(scenario.params)) params[key] = param.default;
+  Object.assign(params, incident.set, cure);
+  for (const assignment of options.set ?? []) {
+    const { key, value } = parseSet(assignment, scenario.params);
+    if (options.target !== undefined && scenario.params[key]?.platform) {
+      throw new HarnessError(
+        'BAD_PLAN',
+        `--set ${assignment}: ${key} is of the embedded platform, which --target replaces`,
+      );
+    }
+    params[key] = value;
+  }
+
+  const raw: unknown = callScenario(loaded, 'build()', () => scenario.build({ ...params }));
+  const built = checked(builtSchema, raw, 'BAD_PLAN', `${where}: build()`);
+  const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
+  const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
+  const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform });
+  const budgets = options.defaultBudgets === false ? [] : defaultBudgets(loaded, params);
+  budgets.push(...(options.budget ?? []));
+  for (const budget of budgets) parseBudget(budget);
+
+  const time = stamp.now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const parts = [scenario.name, incidentName, ...(cured ? ['cured'] : []), time, stamp.suffix];
+  return validatePlan(
+    {
+      schema: 'deadair.plan/1',
+      runId: parts.join('-'),
+      scenario: scenario.name,
+      incident: incidentName,
+      cured,
+      injectedCause: incident.cause,
+      seed,
+      mode: options.simulate ? 'simulated' : 'real',
+      params,
+      target,
+      arrivals: built.arrivals,
+      drainMs: built.drainMs,
+      call: built.call,
+      agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
+      faults,
+      budgets,
+      command: commandLine(ref, { ...options, seed }),
+    },
+    'plan',
+  );
+}
+
+function freshStamp(): Stamp {
+  return { now: new Date(), suffix: randomBytes(2).toString('hex') };
+}
+
+function checkChoices(options: PlanOptions): void {
+  const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', why);
+  if (options.stack !== undefined && options.stack !== 'embedded') {
+    throw bad(`--stack ${options.stack}: there is only embedded; for a platform of your own use --target <sip-uri>`);
+  }
+  if (options.stack !== undefined && options.target !== undefined) throw bad('--stack and --target exclude each other');
+  if (options.simulate && options.target !== undefined) {
+    throw bad('--simulate and --target exclude each other: a simulated run has no network');
+  }
+  if (options.mediaBackend !== undefined && !BACKENDS.includes(options.mediaBackend)) {
+    throw bad(`--media-backend ${options.mediaBackend}: must be one of ${BACKENDS.join(', ')}`);
+  }
+}
+
+function findIncident(loaded: LoadedScenario, name: string): Incident {
+  const all = incidentsOf(loaded.scenario);
+  const incident = Object.hasOwn(all, name) ? all[name] : undefined;
+  if (incident !== undefined) return incident;
+  const names = Object.keys(all);
+  throw new HarnessError(
+    'UNKNOWN_INCIDENT',
+    `scenario ${loaded.ref} has no incident ${name}${didYouMean(name, names)}; it has ${names.join(', ')}`,
+  );
+}
+
+function cureOf(name: string, incident: Incident, cured: boolean): Record<string, ParamValue> {
+  if (!cured) return {};
+  if (name === NO_INCIDENT) throw new HarnessError('BAD_PLAN', '--cured: name what to cure with --incident');
+  if (incident.cure) return incident.cure.set as Record<string, ParamValue>;
+  const why = incident.noCure === undefined ? '' : `: ${incident.noCure}`;
+  throw new HarnessError('BAD_PLAN', `--cured: incident ${name} has no cure${why}`);
+}
+
+function parseSeed(seed: number | string): number {
+  const n = typeof seed === 'number' ? seed : /^\d+$/.test(seed) ? Number(seed) : Number.NaN;
+  if (Number.isInteger(n) && n >= 0 && n <= 0xffffffff) return n;
+  throw new HarnessError('BAD_PLAN', `--seed ${seed}: must be a whole number from 0 to 4294967295`);
+}
+
+function targetOf(options: PlanOptions, incident: string, embedded: TargetPlan): TargetPlan {
+  if (options.target === undefined) return embedded;
+  const target = parseTarget(options.target, options.authorise);
+  if (incident === NO_INCIDENT) return target;
+  throw new HarnessError(
+    'BAD_PLAN',
+    `--incident ${incident}: an incident is done to the embedded platform, and --target replaces that; leave one out`,
+  );
+}
+
+function defaultBudgets(loaded: LoadedScenario, params: Record<string, ParamValue>): string[] {
+  const { budgets } = loaded.scenario;
+  if (Array.isArray(budgets)) return [...budgets];
+  const made: unknown = callScenario(loaded, 'budgets()', () => budgets({ ...params }));
+  if (Array.isArray(made) && made.every((text) => typeof text === 'string')) return [...made];
+  throw new HarnessError('BAD_PLAN', `scenario ${loaded.ref}: budgets() must return a list of texts`);
+}

@@ -1,0 +1,175 @@
+/** The shapes of plan data, checked at the door: scenario files, what they build, and plan.json read back. */
+import { z } from 'zod';
+import { type ErrorCode, HarnessError } from '../errors.js';
+import { CAUSES } from './causes.js';
+import type { RunPlan } from './types.js';
+
+const ms = z.number().min(0).max(1e9);
+const count = z.number().int().min(0);
+const name = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower-case letters, digits and single hyphens');
+const line = z.string().regex(/^\S[^\n]*$/, 'must be one line');
+
+const dist = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('fixed'), ms }),
+    z.strictObject({ kind: z.literal('uniform'), minMs: ms, maxMs: ms }),
+    z.strictObject({ kind: z.literal('exponential'), meanMs: ms, minMs: ms, maxMs: ms }),
+  ])
+  .superRefine((d, context) => {
+    if (d.kind === 'fixed' || d.minMs <= d.maxMs) return;
+    context.addIssue({
+      code: 'custom',
+      message: `the shortest (${d.minMs} ms) is longer than the longest (${d.maxMs} ms)`,
+    });
+  });
+
+const stage = z.strictObject({
+  name: z.string(),
+  durationMs: ms.refine((d) => d > 0, 'must be above 0'),
+  fromCps: z.number().min(0),
+  toCps: z.number().min(0),
+  poisson: z.boolean().exactOptional(),
+});
+
+const call = z.strictObject({
+  ringMs: dist,
+  holdMs: dist,
+  patienceMs: ms,
+  media: z.enum(['rtp', 'none']),
+  rtcp: z.boolean(),
+});
+
+const platform = z.strictObject({
+  nat: z.strictObject({
+    enabled: z.boolean(),
+    maxSessions: count,
+    idleTimeoutMs: ms,
+    linkLoss: z.number().min(0).max(1),
+  }),
+  edge: z.strictObject({ dispatch: z.enum(['round-robin', 'call-id-hash']) }),
+  nodes: count.min(1),
+  node: z.strictObject({ threads: count.min(1), inboxLimit: count.min(1), rtpTimeoutMs: ms }),
+  relay: z.strictObject({ ports: count.max(60_000), onExhausted: z.enum(['reject', 'relay-anyway']) }),
+  trunks: z.array(z.strictObject({ cps: z.number().min(0), channels: count })).min(1),
+  pacingCps: z.number().min(0),
+  cdr: z.strictObject({ mode: z.enum(['inline', 'queue']), queueLimit: count.min(1) }),
+});
+
+const workers = count.min(1).max(64);
+/** A worker's leg store is 512 bytes a call: 32 MB of shared memory at this limit. */
+const callsPerWorker = count.min(1).max(65_536);
+
+const fault = z.strictObject({ kind: z.literal('db-lock'), atMs: ms, forMs: ms });
+export const faultsSchema = z.array(fault);
+
+export const builtSchema = z.strictObject({
+  arrivals: z.array(stage).min(1, 'needs at least one stage'),
+  drainMs: ms,
+  call,
+  platform,
+  agents: z
+    .strictObject({ callerWorkers: workers.exactOptional(), maxCallsPerWorker: callsPerWorker.exactOptional() })
+    .exactOptional(),
+});
+
+const value = z.union([z.number(), z.string(), z.boolean()]);
+const values = z.record(z.string(), value);
+const common = { unit: z.string().optional(), doc: line, platform: z.boolean().optional() };
+const param = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('number'),
+    default: z.number(),
+    min: z.number().default(0),
+    max: z.number().default(1e9),
+    integer: z.boolean().default(false),
+    ...common,
+  }),
+  z.strictObject({
+    type: z.literal('string'),
+    default: z.string(),
+    choices: z.array(z.string()).min(1).optional(),
+    ...common,
+  }),
+  z.strictObject({ type: z.literal('boolean'), default: z.boolean(), ...common }),
+]);
+const fn = z.custom<(p: Record<string, unknown>) => unknown>((x) => typeof x === 'function', 'must be a function');
+
+const incident = z.strictObject({
+  summary: line,
+  cause: z.enum(CAUSES).nullable(),
+  set: values,
+  faults: fn.optional(),
+  cure: z.strictObject({ summary: line, set: values }).optional(),
+  noCure: line.optional(),
+});
+
+export const scenarioSchema = z.strictObject({
+  name,
+  summary: line,
+  params: z.record(z.string().regex(/^[A-Za-z]\w*(\.\w+)*$/, 'must be a dotted name such as nat.maxSessions'), param),
+  build: fn,
+  incidents: z
+    .record(name, incident)
+    .refine((all) => !Object.hasOwn(all, 'none'), 'must not define none: the control is always there')
+    .optional(),
+  budgets: z.union([z.array(z.string()), fn], 'must be a list of texts, or a function that returns one'),
+});
+
+const port = count.min(1).max(65_535);
+const planSchema = z.strictObject({
+  schema: z.literal('deadair.plan/1'),
+  runId: name,
+  scenario: z.string(),
+  incident: z.string(),
+  cured: z.boolean(),
+  injectedCause: z.string().nullable(),
+  seed: count.max(0xffffffff),
+  mode: z.enum(['real', 'simulated']),
+  params: values,
+  target: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('embedded'), config: platform }),
+    z.strictObject({ kind: z.literal('sip'), uri: z.string(), host: z.ipv4(), port }),
+  ]),
+  arrivals: z.array(stage).min(1),
+  drainMs: ms,
+  call,
+  agents: z.strictObject({
+    callerWorkers: workers,
+    maxCallsPerWorker: callsPerWorker,
+    mediaBackend: z.enum(['auto', 'raw', 'sockets', 'dgram']),
+  }),
+  faults: faultsSchema,
+  budgets: z.array(z.string()),
+  command: z.string(),
+}) satisfies z.ZodType<RunPlan>;
+
+/** plan.json read back. `where` names the file in the one line of the error. */
+export function validatePlan(plan: unknown, where = 'plan.json'): RunPlan {
+  return checked(planSchema, plan, 'BAD_PLAN', where);
+}
+
+/** The parsed data, or one line: where, the path within it, and the reason. */
+export function checked<T>(schema: z.ZodType<T>, data: unknown, code: ErrorCode, where: string): T {
+  const result = schema.safeParse(data);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const at = issue === undefined || issue.path.length === 0 ? '' : `${dotted(issue.path)}: `;
+  throw new HarnessError(code, `${where}: ${at}${issue === undefined ? 'not valid' : reason(issue)}`);
+}
+
+function dotted(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}
+
+function reason(issue: z.core.$ZodIssue): string {
+  // zod writes "Invalid input: expected number, received undefined"; a missing field deserves its own word.
+  const text = issue.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(', received undefined', ', but it is missing');
+  // A record's bad key carries its reason one level deeper.
+  if (issue.code === 'invalid_key' && issue.issues[0] !== undefined) return issue.issues[0].message;
+  return text.replace(/\n/g, ' ');
+}

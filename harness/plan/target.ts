@@ -1,0 +1,48 @@
+import { HarnessError } from '../errors.js';
+import type { TargetPlan } from './types.js';
+
+/** Port of SIP over UDP when the URI names none (RFC 3261 19.1.2). */
+const SIP_PORT = 5060;
+
+/** An IPv4 address in four plain decimal parts; undefined for anything else. */
+export function ipv4Of(host: string): [number, number, number, number] | undefined {
+  const match = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(host);
+  if (match === null) return undefined;
+  const parts = match.slice(1).map(Number) as [number, number, number, number];
+  return parts.every((part) => part <= 255) ? parts : undefined;
+}
+
+export function isLoopback(host: string): boolean {
+  return ipv4Of(host)?.[0] === 127;
+}
+
+/** We flood on purpose, so whatever is not loopback has to be named twice: as the target and as what is allowed. */
+export function authorise(what: string, host: string, authorised: string | undefined): void {
+  if (isLoopback(host) || authorised === host) return;
+  const was = authorised === undefined ? '' : `, and --authorise names ${authorised}`;
+  throw new HarnessError(
+    'NOT_AUTHORISED',
+    `${what}: ${host} is outside 127.0.0.0/8${was}; if you may load it, add --authorise ${host}`,
+  );
+}
+
+/** `sip:user@host:port;transport=udp` to where its datagrams go. */
+export function parseTarget(uri: string, authorised: string | undefined): Extract<TargetPlan, { kind: 'sip' }> {
+  const what = `--target ${uri}`;
+  const bad = (why: string): HarnessError => new HarnessError('BAD_TARGET', `${what}: ${why}`);
+  if (/^sips:/i.test(uri)) throw bad('SIP over TLS is not supported; give a sip: URI that answers on UDP');
+  const match = /^sip:(?:([^@\s]+)@)?([^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
+  if (match === null) throw bad('expected a SIP URI with an IPv4 address, for example sip:service@127.0.0.1:5060');
+  const [, , name = '', portText, params = ''] = match;
+  const transport = /;transport=([^;]+)/i.exec(params)?.[1];
+  if (transport !== undefined && transport.toLowerCase() !== 'udp')
+    throw bad(`transport ${transport} is not supported; only udp is`);
+  const host = name.toLowerCase() === 'localhost' ? '127.0.0.1' : name;
+  const parts = ipv4Of(host);
+  if (parts === undefined) throw bad(`${name} is neither an IPv4 address nor localhost; names are not looked up`);
+  if (parts[0] === 0 || parts[0] >= 224) throw bad(`${host} is no address of one host`);
+  const port = portText === undefined ? SIP_PORT : Number(portText);
+  if (port < 1 || port > 65_535) throw bad(`port ${portText} must be from 1 to 65535`);
+  authorise(what, host, authorised);
+  return { kind: 'sip', uri, host, port };
+}

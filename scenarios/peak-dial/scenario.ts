@@ -1,0 +1,103 @@
+import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
+import { defineScenario, integer, number } from '../../harness/plan/scenario.js';
+
+/** The 10 AM of the scenario's name takes one second, whatever its size. */
+const BURST_MS = 1000;
+
+export default defineScenario({
+  name: 'peak-dial',
+  summary: "ten o'clock on Monday: a quiet office, 150 calls in one second, talk, a wave of hang-ups",
+  params: {
+    quietCps: number(5, { unit: 'calls/s', doc: 'before the burst' }),
+    quietMs: integer(4000, { unit: 'ms', min: 1, doc: 'how long it is quiet' }),
+    burst: integer(150, { unit: 'calls', doc: 'INVITEs in the one second of the burst' }),
+    plateauCps: number(0, { unit: 'calls/s', doc: 'calls that go on arriving after the burst' }),
+    plateauMs: integer(10_000, { unit: 'ms', min: 1, doc: 'for how long, if plateauCps is not 0' }),
+    graceMs: integer(5000, { unit: 'ms', doc: 'what a call may take beyond its longest ringing and talk' }),
+    callerWorkers: integer(1, { min: 1, max: 64, doc: 'threads that place calls' }),
+    maxCallsPerWorker: integer(4096, { unit: 'calls', min: 1, max: 65_536, doc: 'calls up at once in one thread' }),
+    stallAtMs: integer(8000, { unit: 'ms', platform: true, doc: 'db-stall: when the CDR database is locked' }),
+    stallMs: integer(12_000, { unit: 'ms', platform: true, doc: 'db-stall: for how long' }),
+    ...callParams,
+    ...embeddedParams,
+  },
+  build: (p) => ({
+    arrivals: [
+      { name: 'quiet', durationMs: p.quietMs, fromCps: p.quietCps, toCps: p.quietCps },
+      { name: 'burst', durationMs: BURST_MS, fromCps: p.burst, toCps: p.burst },
+      ...(p.plateauCps > 0
+        ? [{ name: 'plateau', durationMs: p.plateauMs, fromCps: p.plateauCps, toCps: p.plateauCps }]
+        : []),
+    ],
+    drainMs: p.ringMsMax + p.holdMsMax + p.graceMs,
+    call: callPlan(p),
+    platform: embeddedConfig(p),
+    agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: p.maxCallsPerWorker },
+  }),
+  incidents: {
+    'nat-table': {
+      summary: 'the router in front of the phones has 128 UDP sessions, and 170 calls want 341',
+      cause: 'nat-table-full',
+      // Where RTCP comes at once with RTP, 63 of the 170 calls get a pair; where it comes seconds later, the 20 quiet
+      // calls hold 40 sessions by then and 87 more get their RTP. Either way about half of the calls find it full.
+      set: { 'nat.maxSessions': 128 },
+      cure: {
+        summary: 'a table for the peak: 170 calls x 2 flows + 1 for SIP + half as much again, since flows linger 30 s',
+        set: { 'nat.maxSessions': 512 },
+      },
+    },
+    'rtp-ports': {
+      summary: 'the relay has ports for 85 of 170 calls, and passes the SDP of the others on without an audio path',
+      cause: 'rtp-port-exhausted',
+      set: { 'relay.ports': 340, 'relay.onExhausted': 'relay-anyway' },
+      cure: {
+        summary: 'a pool for the peak: 170 calls x 4 ports, and half as much again',
+        set: { 'relay.ports': 1020 },
+      },
+    },
+    'trunk-cps': {
+      summary: 'the carrier takes 50 INVITEs a second, and answers 503 to the other 100 of the burst',
+      cause: 'trunk-cps-limit',
+      set: { 'trunk.cps': 50 },
+      // 150 at 45 a second: the last one waits 3.3 s, within the 8 s for which callers are patient.
+      cure: { summary: 'the platform paces its INVITEs to 45 a second', set: { pacingCps: 45 } },
+    },
+    'trunk-channels': {
+      summary: 'the carrier has 100 channels for 170 calls, and answers 503 from the 101st',
+      cause: 'trunk-channel-limit',
+      set: { 'trunk.channels': 100 },
+      cure: { summary: 'a second trunk of 100 channels, tried after the 503 of the first', set: { 'trunk.count': 2 } },
+    },
+    'db-stall': {
+      summary: 'another process locks the CDR database for 12 s while threads that end calls wait for its commit',
+      cause: 'db-stall',
+      // 16 threads, and 15 hang-ups a second: a second after the lock none is left, and whoever calls in the seconds
+      // after that waits longer than the 8 s of a caller's patience. Short calls keep the whole run under 45 s.
+      set: {
+        burst: 40,
+        plateauCps: 15,
+        plateauMs: 20_000,
+        holdMsMin: 3000,
+        holdMsMax: 6000,
+        'cdr.mode': 'inline',
+        'node.threads': 8,
+      },
+      faults: (p) => [{ kind: 'db-lock', atMs: p.stallAtMs, forMs: p.stallMs }],
+      cure: { summary: 'CDRs wait in a queue, calls do not', set: { 'cdr.mode': 'queue' } },
+    },
+    'packet-loss': {
+      summary: 'the access link loses 12 % of all packets, each way',
+      cause: 'packet-loss',
+      set: { 'nat.linkLoss': 0.12 },
+      noCure: 'the link is outside the platform, and nothing that the platform can set brings the packets back',
+    },
+  },
+  budgets: (p) => [
+    'asr: rate>=0.99',
+    'drop_rate: rate<=0.01',
+    'bad_rate: rate<=0.01',
+    'pdd_ms: p(95)<4000',
+    // Without audio there is nothing to measure, and a budget without data fails.
+    ...(p.media === 'rtp' ? ['dead_air: count==0', 'one_way: count==0', 'mos: p(5)>3.6'] : []),
+  ],
+});
