@@ -9,6 +9,8 @@ export const COUNTERS = [
   'answered',
   'calleeStarted',
   'calleeEnded',
+  /** INVITEs that our callee side had no room for. */
+  'calleeRefused',
   'sipSent',
   'sipReceived',
   'parseRejected',

@@ -39,3 +39,26 @@ export function subSeed(seed: number, name: string): number {
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619) >>> 0;
   return h;
 }
+
+/**
+ * Chance by key: the numbers drawn after at(key) depend on seed and key only, so call 4711 has the same hold time
+ * whichever worker places it and whatever happened before. One object, reused.
+ */
+export class KeyedPrng implements Prng {
+  #state = 0;
+  constructor(private readonly seed: number) {}
+  at(key: number): Prng {
+    this.#state = (Math.imul(key + 1, 0x9e3779b1) ^ this.seed) >>> 0;
+    return this;
+  }
+  next(): number {
+    this.#state = (this.#state + 0x9e3779b9) >>> 0;
+    let z = this.#state;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return ((z ^ (z >>> 15)) >>> 0) / 0x100000000;
+  }
+  below(n: number): number {
+    return Math.floor(this.next() * n);
+  }
+}

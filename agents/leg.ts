@@ -1,0 +1,29 @@
+import { LEG_FIELDS, LEG_OFFSETS } from './record.js';
+import { reasonCause } from './sip/dialog.js';
+import { H } from './sip/names.js';
+import type { SipMessage } from './sip/parse.js';
+import { ascii } from './sip/text.js';
+import type { LegStore } from './store.js';
+
+/** What callers and callees write into a record alike. `O` is the byte offset of each field. */
+export const O = LEG_OFFSETS;
+
+const TEXT = ascii('text');
+
+/** Reason header (RFC 3326) of a BYE, CANCEL or final response, or else the reason phrase. */
+export function noteReason(store: LegStore, record: number, msg: SipMessage): void {
+  store.setU16(record, O.q850Cause, reasonCause(msg, 'Q.850'));
+  store.setU16(record, O.sipCause, reasonCause(msg, 'SIP'));
+  const i = msg.find(H.REASON);
+  const max = LEG_FIELDS.reasonText.text;
+  if (i >= 0 && msg.param(msg.valueOff[i]!, msg.valueOff[i]! + msg.valueLen[i]!, TEXT) && msg.foundLen > 2) {
+    store.setText(record, O.reasonText, max, msg.bytes, msg.foundOff + 1, msg.foundLen - 2);
+  } else if (!msg.isRequest) store.setText(record, O.reasonText, max, msg.bytes, msg.phraseOff, msg.phraseLen);
+}
+
+export function notePeerAgent(store: LegStore, record: number, msg: SipMessage): void {
+  let i = msg.find(H.SERVER);
+  if (i < 0) i = msg.find(H.USER_AGENT);
+  if (i < 0) return;
+  store.setText(record, O.peerAgent, LEG_FIELDS.peerAgent.text, msg.bytes, msg.valueOff[i]!, msg.valueLen[i]!);
+}

@@ -1,0 +1,101 @@
+import { sdpLength, writeSdp } from './sdp.js';
+import { writeTag } from './tag.js';
+import { ascii, writeBytes, writePadded, writeUint } from './text.js';
+
+/**
+ * Writes our INVITEs from parts that were encoded once. The Request-URI's user is the call's number, nine digits: it
+ * survives every B2BUA, so the callee's leg can be matched with the caller's.
+ */
+export const NUMBER_DIGITS = 9;
+
+export interface InviteIdentity {
+  ip: number;
+  port: number;
+  /** host or host:port of the Request-URI and To. */
+  domain: string;
+  /** Fixed user of the Request-URI; null: the call's number. */
+  user: string | null;
+  salt: number;
+  /** Makes Call-IDs differ between runs against the same target. */
+  runTag: string;
+}
+
+export class InviteWriter {
+  /** Where the last INVITE's Call-ID lies. */
+  callIdOff = 0;
+  callIdLen = 0;
+  readonly #start: Uint8Array;
+  readonly #via: Uint8Array;
+  readonly #from: Uint8Array;
+  readonly #to: Uint8Array;
+  readonly #afterTo: Uint8Array;
+  readonly #host: Uint8Array;
+  readonly #rest: Uint8Array;
+  readonly #user: Uint8Array | null;
+  readonly #callId: Uint8Array;
+
+  constructor(private readonly id: InviteIdentity) {
+    const host = `${id.ip >>> 24}.${(id.ip >>> 16) & 255}.${(id.ip >>> 8) & 255}.${id.ip & 255}`;
+    this.#user = id.user === null ? null : ascii(id.user);
+    this.#start = ascii('INVITE sip:');
+    this.#via = ascii(`@${id.domain} SIP/2.0\r\nVia: SIP/2.0/UDP ${host}:${id.port};rport;branch=`);
+    this.#from = ascii(`\r\nMax-Forwards: 70\r\nFrom: <sip:deadair@${host}>;tag=`);
+    this.#to = ascii('\r\nTo: <sip:');
+    this.#afterTo = ascii(`@${id.domain}>\r\nCall-ID: `);
+    this.#callId = ascii(`${id.runTag}-`);
+    this.#host = ascii(`@${host}`);
+    this.#rest = ascii(
+      `\r\nCSeq: 1 INVITE\r\nContact: <sip:deadair@${host}:${id.port}>\r\nUser-Agent: deadair\r\n` +
+        'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: ',
+    );
+  }
+
+  write(
+    to: Uint8Array,
+    at: number,
+    callNo: number,
+    slot: number,
+    generation: number,
+    mediaPort: number,
+    branch: (to: Uint8Array, at: number) => number,
+  ): number {
+    const { id } = this;
+    let p = writeBytes(to, at, this.#start);
+    p = this.#writeUser(to, p, callNo);
+    p = writeBytes(to, p, this.#via);
+    p = branch(to, p);
+    p = writeBytes(to, p, this.#from);
+    p = writeTag(to, p, slot, generation, id.salt);
+    p = writeBytes(to, p, this.#to);
+    p = this.#writeUser(to, p, callNo);
+    p = writeBytes(to, p, this.#afterTo);
+    this.callIdOff = p;
+    p = writeBytes(to, p, this.#callId);
+    p = writeUint(to, p, callNo);
+    p = writeBytes(to, p, this.#host);
+    this.callIdLen = p - this.callIdOff;
+    p = writeBytes(to, p, this.#rest);
+    p = writeUint(to, p, sdpLength(id.ip, mediaPort, callNo));
+    to[p++] = 13;
+    to[p++] = 10;
+    to[p++] = 13;
+    to[p++] = 10;
+    return writeSdp(to, p, id.ip, mediaPort, callNo);
+  }
+
+  #writeUser(to: Uint8Array, at: number, callNo: number): number {
+    return this.#user !== null ? writeBytes(to, at, this.#user) : writePadded(to, at, callNo, NUMBER_DIGITS);
+  }
+}
+
+/** The call's number in the user part of a Request-URI: its last nine digits; -1 when it is not one of ours. */
+export function callNoOf(bytes: Uint8Array, off: number, len: number): number {
+  if (len < NUMBER_DIGITS) return -1;
+  let n = 0;
+  for (let i = off + len - NUMBER_DIGITS; i < off + len; i++) {
+    const c = bytes[i]!;
+    if (c < 48 || c > 57) return -1;
+    n = n * 10 + (c - 48);
+  }
+  return n;
+}

@@ -1,0 +1,380 @@
+import { draw } from '../harness/plan/dist.js';
+import type { DurationDist } from '../harness/plan/types.js';
+import { KeyedPrng } from '../harness/prng.js';
+import { COUNTER_INDEX, type Counters } from './counters.js';
+import { O, notePeerAgent, noteReason } from './leg.js';
+import type { LegMedia } from './media.js';
+import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
+import { DialogStore } from './sip/dialog.js';
+import { callNoOf } from './sip/invite.js';
+import { METHOD } from './sip/names.js';
+import type { SipMessage } from './sip/parse.js';
+import { EMPTY_BODY, statusLine, writeEcho } from './sip/respond.js';
+import { SdpView, sdpLength, writeSdp } from './sip/sdp.js';
+import { MessageSlab } from './sip/slab.js';
+import { SipStack, type TransactionUser } from './sip/stack.js';
+import { slotOfTag, TAG_LENGTH, writeTag } from './sip/tag.js';
+import { ascii, writeBytes, writeRange, writeUint } from './sip/text.js';
+import { IndexPool, TimerWheel } from './sip/timers.js';
+import { UriView } from './sip/uri.js';
+import type { LegStore } from './store.js';
+import type { Actor, Wire } from './wire/types.js';
+
+/** A call's life at the callee (UAS core, RFC 3261 13.3). */
+const FREE = 0;
+const RINGING = 1;
+const ANSWERED = 2;
+const UP = 3;
+
+export interface CalleeOptions {
+  ip: number;
+  port: number;
+  /** Before 200 OK; 180 goes out at once. */
+  ringMs: DurationDist;
+  seed: number;
+  worker: number;
+  salt: number;
+  maxCalls: number;
+  t0Us: number;
+  store: LegStore;
+  counters: Counters;
+  media: LegMedia | null;
+}
+
+/** Calls of strangers (no number of ours in the Request-URI) are numbered from here. */
+const FOREIGN_CALLS = 0x40000000;
+/** Keeps the callee's chance apart from the caller's for the same call. */
+const RING_KEY = 0x20000000;
+
+export class Callee implements Actor, TransactionUser {
+  readonly stack: SipStack;
+  readonly #o: CalleeOptions;
+  readonly #pool: IndexPool;
+  readonly #state: Uint8Array;
+  readonly #generation: Uint16Array;
+  readonly #record: Int32Array;
+  readonly #callNo: Uint32Array;
+  readonly #tx: Int32Array;
+  readonly #leg: Int32Array;
+  readonly #head: Int32Array;
+  readonly #timers: TimerWheel;
+  readonly #fire: (slot: number) => void;
+  readonly #dialogs: DialogStore;
+  readonly #heads: MessageSlab;
+  readonly #sdp = new SdpView();
+  readonly #uri = new UriView();
+  readonly #chance: KeyedPrng;
+  readonly #values: Float64Array;
+  readonly #tag = new Uint8Array(TAG_LENGTH);
+  readonly #scratch = new Uint8Array(4096);
+  readonly #contact: Uint8Array;
+  readonly #branch: (to: Uint8Array, at: number) => number;
+  #branchTx = 0;
+  #foreign = 0;
+  #nowUs = 0;
+
+  constructor(wire: Wire, options: CalleeOptions) {
+    this.#o = options;
+    const n = options.maxCalls;
+    const nowUs = wire.nowUs();
+    this.#pool = new IndexPool(n);
+    this.#state = new Uint8Array(n);
+    this.#generation = new Uint16Array(n);
+    this.#record = new Int32Array(n);
+    this.#callNo = new Uint32Array(n);
+    this.#tx = new Int32Array(n).fill(-1);
+    this.#leg = new Int32Array(n).fill(-1);
+    this.#head = new Int32Array(n).fill(-1);
+    this.#timers = new TimerWheel(n, nowUs);
+    this.#fire = (slot) => this.#answer(slot, this.#nowUs);
+    this.#dialogs = new DialogStore(n);
+    this.#heads = new MessageSlab(n);
+    this.#chance = new KeyedPrng(options.seed);
+    this.#values = options.counters.values;
+    this.stack = new SipStack(
+      this,
+      options.counters,
+      // Timer J keeps a BYE for 32 s after the call, so more transactions than calls.
+      {
+        clientTransactions: Math.max(1024, n),
+        serverTransactions: Math.min(1 << 19, Math.max(8192, n * 16)),
+        messages: n * 4,
+      },
+      options.salt & 0xffff,
+      nowUs,
+    );
+    this.stack.bind(wire, options.ip, options.port);
+    const { ip } = options;
+    const host = `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}:${this.stack.port.port}`;
+    this.#contact = ascii(`Contact: <sip:deadair@${host}>\r\nServer: deadair\r\n`);
+    this.#branch = (to, at) => this.stack.client.writeBranch(this.#branchTx, to, at);
+  }
+
+  get callsUp(): number {
+    return this.#pool.used;
+  }
+
+  tick(nowUs: number): number {
+    this.#nowUs = nowUs;
+    this.#timers.advance(nowUs, this.#fire);
+    return Math.min(this.stack.tick(nowUs), this.#timers.nextUs());
+  }
+
+  onRequest(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
+    if (msg.method === METHOD.INVITE && msg.toTagLen === 0) {
+      this.#invite(msg, tx, srcIp, srcPort, nowUs);
+      return;
+    }
+    if (msg.method === METHOD.OPTIONS && msg.toTagLen === 0) {
+      this.stack.reply(tx, 200, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
+      return;
+    }
+    const slot = this.#slotOf(msg);
+    if (slot < 0) {
+      this.stack.reply(tx, msg.toTagLen > 0 ? 481 : 405, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
+      return;
+    }
+    if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
+      this.stack.reply(tx, 500, srcIp, srcPort, null, null, nowUs);
+      return;
+    }
+    if (msg.method === METHOD.BYE) {
+      this.stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs);
+      const record = this.#record[slot]!;
+      this.#o.store.setF64(record, O.byeMs, (nowUs - this.#o.t0Us) / 1000);
+      noteReason(this.#o.store, record, msg);
+      if (this.#state[slot] === RINGING || this.#state[slot] === ANSWERED) this.#forgetInvite(slot, 487, nowUs);
+      this.#end(slot, 'completed', 'them', nowUs);
+      return;
+    }
+    // A re-INVITE that changes nothing is legal to refuse (RFC 3261 14.2); OPTIONS in a dialog is a ping.
+    const status = msg.method === METHOD.OPTIONS ? 200 : msg.method === METHOD.INVITE ? 488 : 501;
+    this.stack.reply(tx, status, srcIp, srcPort, null, null, nowUs);
+  }
+
+  #invite(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
+    const o = this.#o;
+    const slot = this.#pool.take();
+    const leg = slot >= 0 && o.media !== null ? o.media.open() : -1;
+    const record = slot >= 0 && (o.media === null || leg >= 0) ? o.store.take() : -1;
+    if (record < 0) {
+      // Our own limit: 503, and counted, so that the verdict blames the generator.
+      this.#values[COUNTER_INDEX.calleeRefused]!++;
+      if (leg >= 0) o.media!.close(leg);
+      if (slot >= 0) this.#pool.give(slot);
+      this.stack.reply(tx, 503, srcIp, srcPort, PLAIN_TAG, null, nowUs);
+      return;
+    }
+    const generation = (this.#generation[slot]! + 1) & 0xffff;
+    this.#generation[slot] = generation;
+    writeTag(this.#tag, 0, slot, generation, o.salt & 0xffff);
+    if (!this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
+      o.store.done(record); // outcome stays 'open' with no times: a request without Contact is no call
+      if (leg >= 0) o.media!.close(leg);
+      this.#pool.give(slot);
+      this.stack.reply(tx, 400, srcIp, srcPort, PLAIN_TAG, null, nowUs);
+      return;
+    }
+    if (this.#dialogs.hopIp(slot) < 0) this.#dialogs.setHop(slot, srcIp, srcPort);
+    this.stack.server.setUser(tx, slot);
+    this.#state[slot] = RINGING;
+    this.#record[slot] = record;
+    this.#tx[slot] = tx;
+    this.#leg[slot] = leg;
+    let callNo = -1;
+    if (this.#uri.parse(msg.bytes, msg.uriOff, msg.uriLen)) {
+      callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
+    }
+    if (callNo < 0) callNo = FOREIGN_CALLS + this.#foreign++;
+    this.#callNo[slot] = callNo;
+    const { store } = o;
+    store.setU32(record, O.callNo, callNo);
+    store.setU8(record, O.role, ROLE.CALLEE);
+    store.setU8(record, O.worker, o.worker);
+    store.setF64(record, O.startedMs, (nowUs - o.t0Us) / 1000);
+    store.setU16(record, O.mediaPort, leg >= 0 ? o.media!.port(leg) : 9);
+    store.setText(record, O.callId, LEG_FIELDS.callId.text, msg.bytes, msg.callIdOff, msg.callIdLen);
+    notePeerAgent(store, record, msg);
+    if (this.#sdp.read(msg.bytes, msg.bodyOff, msg.bodyLen)) {
+      store.setU32(record, O.remoteMediaIp, this.#sdp.ip);
+      store.setU16(record, O.remoteMediaPort, this.#sdp.port);
+    }
+    this.#values[COUNTER_INDEX.calleeStarted]!++;
+
+    const headLen = writeEcho(msg, srcIp, srcPort, this.#tag, this.#scratch, 0);
+    this.#head[slot] = this.#heads.keep(this.#scratch, 0, headLen);
+    const ringUs = draw(o.ringMs, this.#chance.at(callNo + RING_KEY)) * 1000;
+    this.#respond(slot, 180, false, nowUs);
+    store.setF64(record, O.ringingMs, (nowUs - o.t0Us) / 1000);
+    store.incU16(record, O.count180);
+    if (ringUs <= 0) this.#answer(slot, nowUs);
+    else this.#timers.set(slot, nowUs + ringUs);
+  }
+
+  /** A response on the call's INVITE transaction, from the head that was kept of the request. */
+  #respond(slot: number, status: number, withSdp: boolean, nowUs: number): void {
+    const { port } = this.stack;
+    const at = port.slot();
+    const to = port.tx;
+    const head = this.#head[slot]!;
+    let p = writeBytes(to, at, statusLine(status));
+    if (head >= 0) p = writeRange(to, p, this.#heads.chunk(head), this.#heads.offset(head), this.#heads.length(head));
+    if (status < 300) p = writeBytes(to, p, this.#contact);
+    if (withSdp) {
+      const leg = this.#leg[slot]!;
+      const mediaPort = leg >= 0 ? this.#o.media!.port(leg) : 9;
+      const session = this.#callNo[slot]!;
+      p = writeBytes(to, p, SDP_HEAD);
+      p = writeUint(to, p, sdpLength(this.#o.ip, mediaPort, session));
+      to[p++] = 13;
+      to[p++] = 10;
+      to[p++] = 13;
+      to[p++] = 10;
+      p = writeSdp(to, p, this.#o.ip, mediaPort, session);
+    } else p = writeBytes(to, p, EMPTY_BODY);
+    this.#values[COUNTER_INDEX.sipSent]!++;
+    this.stack.server.send(this.#tx[slot]!, status, at, p - at, nowUs);
+  }
+
+  #answer(slot: number, nowUs: number): void {
+    if (this.#state[slot] !== RINGING) return;
+    const o = this.#o;
+    const record = this.#record[slot]!;
+    this.#state[slot] = ANSWERED;
+    this.#respond(slot, 200, true, nowUs);
+    o.store.setU16(record, O.finalCode, 200);
+    o.store.setF64(record, O.answeredMs, (nowUs - o.t0Us) / 1000);
+    const leg = this.#leg[slot]!;
+    const base = o.store.at(record);
+    const remotePort = o.store.u16[(base + O.remoteMediaPort) >> 1]!;
+    if (leg >= 0 && remotePort > 0) {
+      const callNo = this.#callNo[slot]!;
+      o.media!.start(
+        leg,
+        {
+          slot: record,
+          callNo,
+          role: ROLE.CALLEE,
+          remoteIp: o.store.u32[(base + O.remoteMediaIp) >> 2]!,
+          remotePort,
+          ssrc: (Math.imul(callNo + 1, 0x85ebca6b) ^ o.seed) >>> 0,
+        },
+        nowUs,
+      );
+    }
+  }
+
+  onAck(msg: SipMessage, nowUs: number): void {
+    const slot = this.#slotOf(msg);
+    if (slot < 0 || this.#state[slot] === RINGING) {
+      this.#values[COUNTER_INDEX.strayMessages]!++;
+      return;
+    }
+    const record = this.#record[slot]!;
+    this.#o.store.incU16(record, O.ackCount);
+    if (this.#state[slot] === UP) return;
+    this.#state[slot] = UP;
+    this.#o.store.setF64(record, O.ackedMs, (nowUs - this.#o.t0Us) / 1000);
+    this.stack.server.accepted(this.#tx[slot]!, nowUs);
+    this.#tx[slot] = -1;
+    this.#dropHead(slot);
+  }
+
+  onCancel(slot: number, _tx: number, msg: SipMessage, nowUs: number): void {
+    if (slot < 0 || this.#state[slot] !== RINGING) return;
+    const record = this.#record[slot]!;
+    noteReason(this.#o.store, record, msg);
+    this.#forgetInvite(slot, 487, nowUs);
+    this.#o.store.setU16(record, O.finalCode, 487);
+    this.#end(slot, 'cancelled-by-peer', 'them', nowUs);
+  }
+
+  /** 13.3.1.4: no ACK in 64*T1 after the 2xx: the session is ended by BYE. */
+  onNoAck(slot: number, _tx: number, accepted: boolean, nowUs: number): void {
+    if (!accepted || slot < 0 || this.#state[slot] !== ANSWERED) return;
+    this.#bye(slot, nowUs);
+    this.#end(slot, 'no-ack', 'timer', nowUs);
+  }
+
+  onResponse(): void {
+    // The only request that a callee sends is the BYE after a missing ACK: its answer changes nothing.
+  }
+  onTimeout(): void {
+    // As above.
+  }
+  onRetransmit(): void {
+    this.#values[COUNTER_INDEX.retransmitsSent]!++;
+  }
+  onStrayResponse(): void {
+    this.#values[COUNTER_INDEX.strayMessages]!++;
+  }
+  onRepeat(slot: number, status: number): void {
+    if (slot >= 0 && status >= 200 && this.#state[slot] === ANSWERED) {
+      this.#o.store.incU16(this.#record[slot]!, O.answerRetransmits);
+    }
+  }
+  onRequestAgain(slot: number, method: number): void {
+    if (slot < 0 || this.#state[slot] === FREE) return;
+    if (method === METHOD.INVITE) this.#o.store.incU16(this.#record[slot]!, O.inviteRetransmits);
+  }
+
+  #bye(slot: number, nowUs: number): void {
+    const tx = this.stack.client.open(-1, METHOD.BYE);
+    if (tx < 0) return;
+    this.#branchTx = tx;
+    const { port } = this.stack;
+    const at = port.slot();
+    const d = this.#dialogs;
+    const cseq = d.nextCseq(slot);
+    const end = d.writeRequest(slot, METHOD.BYE, cseq, port.ip, port.port, this.#branch, NO_ACK_REASON, port.tx, at);
+    this.#values[COUNTER_INDEX.sipSent]!++;
+    this.#o.store.setF64(this.#record[slot]!, O.byeMs, (nowUs - this.#o.t0Us) / 1000);
+    if (!this.stack.client.send(tx, at, end - at, d.hopIp(slot), d.hopPort(slot), nowUs)) this.stack.client.drop(tx);
+  }
+
+  #slotOf(msg: SipMessage): number {
+    const slot = slotOfTag(msg.bytes, msg.toTagOff, msg.toTagLen, this.#o.salt & 0xffff, this.#generation);
+    return slot >= 0 && this.#state[slot] !== FREE ? slot : -1;
+  }
+
+  /** Ends an INVITE transaction that still waits: a final error if none was sent, else no more 200s. */
+  #forgetInvite(slot: number, status: number, nowUs: number): void {
+    const tx = this.#tx[slot]!;
+    if (tx < 0) return;
+    if (this.stack.server.isProceeding(tx)) this.#respond(slot, status, false, nowUs);
+    else this.stack.server.accepted(tx, nowUs);
+    this.#tx[slot] = -1;
+  }
+
+  #dropHead(slot: number): void {
+    const head = this.#head[slot]!;
+    if (head >= 0) this.#heads.drop(head);
+    this.#head[slot] = -1;
+  }
+
+  #end(slot: number, outcome: Outcome, by: EndedBy, nowUs: number): void {
+    const { store, media, t0Us } = this.#o;
+    const record = this.#record[slot]!;
+    const leg = this.#leg[slot]!;
+    if (leg >= 0) {
+      media!.stop(leg, nowUs);
+      media!.close(leg);
+      this.#leg[slot] = -1;
+    }
+    store.setF64(record, O.endedMs, (nowUs - t0Us) / 1000);
+    store.setU8(record, O.outcome, OUTCOMES.indexOf(outcome));
+    store.setU8(record, O.endedBy, ENDED_BY.indexOf(by));
+    store.done(record);
+    this.#timers.clear(slot);
+    this.#dropHead(slot);
+    this.#dialogs.close(slot);
+    this.#state[slot] = FREE;
+    this.#pool.give(slot);
+    this.#values[COUNTER_INDEX.calleeEnded]!++;
+  }
+}
+
+const PLAIN_TAG = ascii('deadair');
+const ALLOW = ascii('Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');
+const SDP_HEAD = ascii('Content-Type: application/sdp\r\nContent-Length: ');
+const NO_ACK_REASON = ascii('Reason: SIP;cause=408;text="ACK timeout"\r\n');
