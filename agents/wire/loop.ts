@@ -1,0 +1,111 @@
+/**
+ * The two ways to run actors on a real wire. Each turn ticks every actor, sends what they committed, and waits for
+ * packets until the earliest deadline, but not longer than IDLE_MAX_US, so that shouldStop is asked.
+ */
+import type { DgramWire } from './dgram.js';
+import type { LinuxWire } from './linux.js';
+import type { Actor } from './types.js';
+
+const IDLE_MAX_US = 10_000;
+/** setTimeout counts in whole milliseconds and is late by up to one: below this, setImmediate. */
+const TIMER_MIN_US = 2_000;
+
+export interface LoopTimes {
+  /** Microseconds that the loop worked, and that it waited. Up to date at every onTurn. */
+  busyUs: number;
+  idleUs: number;
+  turns: number;
+}
+
+/** Called once a turn, before the wait: the place to take control messages and to publish counters. */
+export type OnTurn = (nowUs: number, times: LoopTimes) => void;
+
+function tickAll(actors: readonly Actor[], nowUs: number): number {
+  let deadline = nowUs + IDLE_MAX_US;
+  for (let i = 0; i < actors.length; i++) {
+    const next = actors[i]!.tick(nowUs);
+    if (next < deadline) deadline = next;
+  }
+  return deadline;
+}
+
+/**
+ * Keeps its thread until shouldStop: no promise, timer or message event of this thread runs meanwhile (control messages:
+ * receiveMessageOnPort or shared memory, in onTurn).
+ */
+export function runBlocking(
+  wire: LinuxWire,
+  actors: readonly Actor[],
+  shouldStop: () => boolean,
+  onTurn?: OnTurn,
+): LoopTimes {
+  const times: LoopTimes = { busyUs: 0, idleUs: 0, turns: 0 };
+  const startUs = wire.nowUs();
+  const idleBefore = wire.idleUs;
+  while (!shouldStop()) {
+    const nowUs = wire.nowUs();
+    times.turns++;
+    times.idleUs = wire.idleUs - idleBefore;
+    times.busyUs = nowUs - startUs - times.idleUs;
+    onTurn?.(nowUs, times);
+    const deadline = tickAll(actors, nowUs);
+    wire.flush();
+    wire.poll(deadline - wire.nowUs());
+    // Answers committed by the sinks must not wait for slow ticks.
+    wire.flush();
+  }
+  times.idleUs = wire.idleUs - idleBefore;
+  times.busyUs = wire.nowUs() - startUs - times.idleUs;
+  return times;
+}
+
+/** The same on the event loop. Rejects with what a tick threw. */
+export function runEvented(
+  wire: DgramWire,
+  actors: readonly Actor[],
+  shouldStop: () => boolean,
+  onTurn?: OnTurn,
+): Promise<LoopTimes> {
+  const times: LoopTimes = { busyUs: 0, idleUs: 0, turns: 0 };
+  let turnEndUs = wire.nowUs();
+  let timer: NodeJS.Timeout | undefined;
+  let immediate: NodeJS.Immediate | undefined;
+  return new Promise((resolve, reject) => {
+    const soon = (): void => {
+      immediate ??= setImmediate(turn);
+    };
+    const finish = (): void => {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+      wire.onReceive = () => undefined;
+    };
+    const turn = (): void => {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+      immediate = undefined;
+      try {
+        const nowUs = wire.nowUs();
+        times.idleUs += nowUs - turnEndUs;
+        if (shouldStop()) {
+          finish();
+          resolve(times);
+          return;
+        }
+        times.turns++;
+        onTurn?.(nowUs, times);
+        const deadline = tickAll(actors, nowUs);
+        wire.flush();
+        turnEndUs = wire.nowUs();
+        times.busyUs += turnEndUs - nowUs;
+        const waitUs = deadline - turnEndUs;
+        if (waitUs < TIMER_MIN_US) soon();
+        else timer = setTimeout(turn, waitUs / 1000 - 1);
+      } catch (error) {
+        finish();
+        reject(error);
+      }
+    };
+    wire.onReceive = soon;
+    turn();
+  });
+}
