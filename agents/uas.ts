@@ -169,7 +169,12 @@ export class Callee implements Actor, TransactionUser {
     this.#generation[slot] = generation;
     writeTag(this.#tag, 0, slot, generation, o.salt & 0xffff);
     if (!this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
-      o.store.done(record); // outcome stays 'open' with no times: a request without Contact is no call
+      // RFC 3261 8.1.1.8: an INVITE without a usable Contact cannot make a dialog.
+      o.store.setU8(record, O.role, ROLE.CALLEE);
+      o.store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
+      o.store.setU16(record, O.finalCode, 400);
+      o.store.setU32(record, O.callNo, FOREIGN_CALLS + this.#foreign++);
+      o.store.done(record);
       if (leg >= 0) o.media!.close(leg);
       this.#pool.give(slot);
       this.stack.reply(tx, 400, srcIp, srcPort, PLAIN_TAG, null, nowUs);
@@ -276,7 +281,7 @@ export class Callee implements Actor, TransactionUser {
     this.#state[slot] = UP;
     this.#o.store.setF64(record, O.ackedMs, (nowUs - this.#o.t0Us) / 1000);
     this.stack.server.accepted(this.#tx[slot]!, nowUs);
-    this.#tx[slot] = -1;
+    this.#releaseTx(slot);
     this.#dropHead(slot);
   }
 
@@ -343,6 +348,12 @@ export class Callee implements Actor, TransactionUser {
     if (tx < 0) return;
     if (this.stack.server.isProceeding(tx)) this.#respond(slot, status, false, nowUs);
     else this.stack.server.accepted(tx, nowUs);
+    this.#releaseTx(slot);
+  }
+
+  /** The transaction lives on for its timers, but no longer speaks for this slot, which may get another call. */
+  #releaseTx(slot: number): void {
+    this.stack.server.setUser(this.#tx[slot]!, -1);
     this.#tx[slot] = -1;
   }
 

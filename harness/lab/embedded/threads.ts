@@ -1,0 +1,90 @@
+/**
+ * The signalling threads of one PBX node and the queue in front of them. A datagram is handled as soon as a thread is
+ * free; a thread that waits for the database is not. Datagrams that find the queue full are lost, as in a full socket
+ * buffer.
+ */
+interface Waiting {
+  bytes: Uint8Array;
+  srcIp: number;
+  srcPort: number;
+}
+
+export class ThreadPool {
+  busy = 0;
+  droppedTotal = 0;
+  readonly #inbox: Waiting[] = [];
+  #head = 0;
+
+  constructor(
+    readonly threads: number,
+    private readonly inboxLimit: number,
+    private readonly handle: (bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number) => void,
+  ) {}
+
+  get depth(): number {
+    return this.#inbox.length - this.#head;
+  }
+
+  receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number): void {
+    if (this.busy < this.threads && this.depth === 0) {
+      this.handle(bytes, off, len, srcIp, srcPort);
+      return;
+    }
+    if (this.depth >= this.inboxLimit) {
+      this.droppedTotal++;
+      return;
+    }
+    this.#inbox.push({ bytes: bytes.slice(off, off + len), srcIp, srcPort });
+  }
+
+  /** The thread that handles the current datagram will wait; release() when its wait is over. */
+  occupy(): void {
+    this.busy++;
+  }
+
+  release(): void {
+    this.busy--;
+    while (this.busy < this.threads && this.depth > 0) {
+      const next = this.#inbox[this.#head++]!;
+      if (this.#head > 256 && this.#head * 2 > this.#inbox.length) {
+        this.#inbox.splice(0, this.#head);
+        this.#head = 0;
+      }
+      this.handle(next.bytes, 0, next.bytes.length, next.srcIp, next.srcPort);
+    }
+  }
+}
+
+/**
+ * Lets INVITEs out to the trunks one by one at a steady rate (a leaky bucket): what comes faster waits its turn.
+ * Rate 0: no pacing.
+ */
+export class Pacer {
+  readonly #waiting: (() => void)[] = [];
+  #nextUs = 0;
+  constructor(private readonly cps: number) {}
+
+  get depth(): number {
+    return this.#waiting.length;
+  }
+
+  submit(nowUs: number, go: () => void): void {
+    if (this.cps <= 0) {
+      go();
+      return;
+    }
+    if (this.#waiting.length === 0 && nowUs >= this.#nextUs) {
+      this.#nextUs = nowUs + 1e6 / this.cps;
+      go();
+    } else this.#waiting.push(go);
+  }
+
+  tick(nowUs: number): number {
+    while (this.#waiting.length > 0 && nowUs >= this.#nextUs) {
+      // From now, not from when it was due: after a stall there must be no burst.
+      this.#nextUs = Math.max(this.#nextUs, nowUs - 1e6 / this.cps) + 1e6 / this.cps;
+      this.#waiting.shift()!();
+    }
+    return this.#waiting.length > 0 ? this.#nextUs : Number.POSITIVE_INFINITY;
+  }
+}

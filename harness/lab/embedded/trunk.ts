@@ -1,0 +1,169 @@
+import { Counters } from '../../../agents/counters.js';
+import { METHOD } from '../../../agents/sip/names.js';
+import type { SipMessage } from '../../../agents/sip/parse.js';
+import { SipStack, type TransactionUser } from '../../../agents/sip/stack.js';
+import { ascii } from '../../../agents/sip/text.js';
+import { ipToString, type Wire } from '../../../agents/wire/types.js';
+import type { TrunkConfig } from '../../plan/types.js';
+import { forwardRequest, forwardResponse } from './forward.js';
+
+export interface TrunkOptions extends TrunkConfig {
+  ip: number;
+  port: number;
+  /** Where the called parties are. */
+  calleeIp: number;
+  calleePort: number;
+}
+
+const TAG = ascii('carrier');
+/** Q.850 causes as carriers send them (RFC 3326, Q.850 2.2.7): 42 switching equipment congestion, 34 no circuit. */
+const CONGESTION = ascii('Reason: Q.850;cause=42;text="Switching equipment congestion"\r\n');
+const NO_CIRCUIT = ascii('Reason: Q.850;cause=34;text="No circuit/channel available"\r\n');
+
+/**
+ * The carrier: passes calls to the called parties, and enforces what the contract allows: INVITEs in any second, and
+ * calls at once. Everything else is forwarded statelessly.
+ */
+export class Trunk implements TransactionUser {
+  readonly #stack: SipStack;
+  readonly #recordRoute: Uint8Array;
+  /** Call-IDs of the calls that hold a channel. */
+  readonly #calls = new Set<string>();
+  /** Instants of the last `cps` accepted INVITEs, a ring. */
+  readonly #accepted: Float64Array;
+  #acceptedCount = 0;
+
+  constructor(
+    wire: Wire,
+    private readonly o: TrunkOptions,
+    salt: number,
+  ) {
+    this.#accepted = new Float64Array(Math.max(1, o.cps)).fill(Number.NEGATIVE_INFINITY);
+    this.#recordRoute = ascii(`Record-Route: <sip:${ipToString(o.ip)}:${o.port};lr>\r\n`);
+    const limits = { clientTransactions: 16, serverTransactions: 16384, messages: 16384 };
+    this.#stack = new SipStack(this, new Counters(), limits, salt, wire.nowUs());
+    this.#stack.port = wire.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
+      this.#receive(bytes, off, len, srcIp, srcPort, nowUs),
+    );
+  }
+
+  get calls(): number {
+    return this.#calls.size;
+  }
+
+  tick(nowUs: number): number {
+    return this.#stack.tick(nowUs);
+  }
+
+  #receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
+    const stack = this.#stack;
+    const { msg } = stack;
+    if (msg.parse(bytes, off, len) !== 0) return;
+    if (!msg.isRequest) {
+      // A failed INVITE gives its channel back.
+      if (msg.method === METHOD.INVITE && msg.status >= 300) this.#calls.delete(this.#callId());
+      forwardResponse(msg, stack.port);
+      return;
+    }
+    if (msg.method === METHOD.INVITE && msg.toTagLen === 0 && !this.#calls.has(this.#callId())) {
+      this.#newCall(bytes, off, len, srcIp, srcPort, nowUs);
+      return;
+    }
+    if (msg.method === METHOD.ACK && stack.server.match(msg, METHOD.INVITE) >= 0) {
+      stack.receive(bytes, off, len, srcIp, srcPort, nowUs); // the ACK to a 503 of ours
+      return;
+    }
+    if (msg.method === METHOD.BYE) this.#calls.delete(this.#callId());
+    this.#forward(srcIp, srcPort);
+  }
+
+  #newCall(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
+    const { msg, server } = this.#stack;
+    const refused = server.match(msg, METHOD.INVITE) >= 0;
+    const { cps, channels } = this.o;
+    const oldest = this.#accepted[this.#acceptedCount % this.#accepted.length]!;
+    const congested = cps > 0 && nowUs - oldest < 1_000_000;
+    if (refused || congested || (channels > 0 && this.#calls.size >= channels)) {
+      this.#reason = congested ? CONGESTION : NO_CIRCUIT;
+      this.#stack.receive(bytes, off, len, srcIp, srcPort, nowUs); // to onRequest, or a repeat of our 503
+      return;
+    }
+    this.#accepted[this.#acceptedCount++ % this.#accepted.length] = nowUs;
+    this.#calls.add(this.#callId());
+    this.#forward(srcIp, srcPort);
+  }
+
+  #reason: Uint8Array = CONGESTION;
+
+  onRequest(_msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
+    this.#stack.reply(tx, 503, srcIp, srcPort, TAG, this.#reason, nowUs);
+  }
+
+  #forward(srcIp: number, srcPort: number): void {
+    const { msg, port } = this.#stack;
+    const toCallee = srcIp !== this.o.calleeIp || srcPort !== this.o.calleePort;
+    const initial = msg.toTagLen === 0;
+    let dstIp = this.o.calleeIp;
+    let dstPort = this.o.calleePort;
+    if (!toCallee) {
+      // In-dialog from the called party: back to the platform at the Request-URI (we are its only hop).
+      if (!this.#target(msg)) return;
+      dstIp = this.#targetIp;
+      dstPort = this.#targetPort;
+    }
+    forwardRequest(msg, port, {
+      srcIp,
+      srcPort,
+      dstIp,
+      dstPort,
+      recordRoute: initial ? this.#recordRoute : null,
+      dropTopRoute: !initial,
+      aliasContact: false,
+      stripAlias: false,
+    });
+  }
+
+  #targetIp = 0;
+  #targetPort = 0;
+  #target(msg: SipMessage): boolean {
+    const text = msg.text(msg.uriOff, msg.uriLen);
+    const m = /@?(\d+)\.(\d+)\.(\d+)\.(\d+)(?::(\d+))?/.exec(text);
+    if (m === null) return false;
+    this.#targetIp = ((Number(m[1]) * 256 + Number(m[2])) * 256 + Number(m[3])) * 256 + Number(m[4]);
+    this.#targetPort = Number(m[5] ?? 5060);
+    return true;
+  }
+
+  #callId(): string {
+    const { msg } = this.#stack;
+    return msg.text(msg.callIdOff, msg.callIdLen);
+  }
+
+  onAck(): void {
+    // ACKs to 2xx are forwarded before they come here.
+  }
+  onCancel(): void {
+    // CANCELs are forwarded; a refused INVITE has nothing left to cancel.
+  }
+  onResponse(): void {
+    // We send no requests of our own.
+  }
+  onStrayResponse(): void {
+    // As above.
+  }
+  onTimeout(): void {
+    // As above.
+  }
+  onRetransmit(): void {
+    // As above.
+  }
+  onNoAck(): void {
+    // The platform never acknowledged our 503: its loss.
+  }
+  onRepeat(): void {
+    // Counted by the stack.
+  }
+  onRequestAgain(): void {
+    // Counted by the stack.
+  }
+}
