@@ -71,8 +71,9 @@ function putPointer(words: Uint32Array, at: number, pointer: number): void {
 
 /** Receives up to 64 datagrams. The kernel writes namelen 16 and controllen 0 back as it found them: nothing to reset. */
 export class RxBatch extends Batch {
-  constructor() {
-    super(BATCH, 0, STRIDE, true);
+  /** Without `withNames` srcIp and srcPort are 0: a raw socket's datagrams carry them in their headers. */
+  constructor(withNames = true) {
+    super(BATCH, 0, STRIDE, withNames);
   }
   /** Datagrams read; -1: see errno. */
   receive(fd: number): number {

@@ -27,7 +27,7 @@ import { DATAGRAM_MAX, type MediaPorts, type MediaRange, type MediaSink } from '
 /** Sockets reported by one epoll_wait. */
 const EVENTS_MAX = 128;
 /** Rounds of epoll_wait per poll, and batches per socket and round: beyond that, the caller's timers come first. */
-const ROUNDS = 8;
+const ROUNDS = 32;
 const DROPS_EVERY_US = 1_000_000;
 
 /** Second word of an event's data; media pools with a socket per port follow from FIRST_POOL on. */
@@ -94,6 +94,7 @@ export class LinuxWire implements Wire {
   readonly #wait = new Int32Array(new ArrayBuffer(64));
   readonly #waitAt = this.#libc.address(this.#wait);
   readonly #rx = new RxBatch();
+  readonly #rawRx = new RxBatch(false);
   readonly #errors = new ErrorQueue();
   readonly #ports: (LinuxUdpPort | undefined)[] = [];
   readonly #raws: (RawMedia | undefined)[] = [];
@@ -133,7 +134,7 @@ export class LinuxWire implements Wire {
       const index = this.#raws.length;
       const raw = new RawMedia(range, sink, {
         counters,
-        rx: this.#rx,
+        rx: this.#rawRx,
         errors: this.#errors,
         bufferBytes: this.#bufferBytes,
         markDirty: (batch) => this.markDirty(batch),
