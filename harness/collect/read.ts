@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { HarnessError } from '../errors.js';
+import { MOS_MACROS } from '../verdict/mos.js';
+import { CALLS_VIEWS, LEGS_SELECT } from './calls.js';
+import type { EnvRecord } from './schema.js';
+import { quoted } from './store.js';
+
+export type Cell = number | string | boolean | null;
+export type Row = Record<string, Cell>;
+
+/** A finished run, open for questions. Close it: the instance holds memory of its own. */
+export class OpenRun {
+  readonly runDir: string;
+  readonly env: EnvRecord;
+  readonly connection: DuckDBConnection;
+  readonly #instance: DuckDBInstance;
+
+  constructor(runDir: string, env: EnvRecord, instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.runDir = runDir;
+    this.env = env;
+    this.#instance = instance;
+    this.connection = connection;
+  }
+
+  async exec(sql: string): Promise<void> {
+    await this.connection.run(sql);
+  }
+
+  /** Rows as plain objects; 64-bit integers come as numbers (counts stay far below 2^53). */
+  async query(sql: string): Promise<Row[]> {
+    const reader = await this.connection.runAndReadAll(sql);
+    const rows = reader.getRowObjectsJS() as Record<string, unknown>[];
+    for (const row of rows) {
+      for (const key in row) if (typeof row[key] === 'bigint') row[key] = Number(row[key]);
+    }
+    return rows as Row[];
+  }
+
+  /** The only row of an aggregate. */
+  async one(sql: string): Promise<Row> {
+    return (await this.query(sql))[0] ?? {};
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+function readEnv(runDir: string): EnvRecord {
+  const path = join(runDir, 'env.json');
+  if (!existsSync(path) || !existsSync(join(runDir, 'legs.parquet')))
+    throw new HarnessError('NO_SUCH_RUN', `no recorded run in ${runDir}: env.json and legs.parquet are expected there`);
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as EnvRecord;
+  } catch (cause) {
+    throw new HarnessError('NO_SUCH_RUN', `env.json of run ${basename(runDir)} cannot be read`, { cause });
+  }
+}
+
+/**
+ * Opens results/<run-id>/ for SQL: views legs, telemetry, frames and calls (one row per call; calls.ts has its columns),
+ * and run_env with one row. plan.json and faults.jsonl are not opened here: the diagnosis must not see them.
+ */
+export async function openRun(runDir: string): Promise<OpenRun> {
+  const env = readEnv(runDir);
+  // One thread: sums of doubles come out in one order, so the same run gives the same verdict, digit by digit.
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  const run = new OpenRun(runDir, env, instance, connection);
+  try {
+    const file = (name: string): string => `read_parquet(${quoted(join(runDir, `${name}.parquet`))})`;
+    for (const macro of MOS_MACROS) await run.exec(macro);
+    await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);
+    for (const [name, columns] of [
+      ['telemetry', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS source, NULL::VARCHAR AS instance, NULL::VARCHAR AS metric'],
+      ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name'],
+    ] as const) {
+      const there = existsSync(join(runDir, `${name}.parquet`));
+      const from = there ? `* FROM ${file(name)}` : `${columns}, NULL::DOUBLE AS value WHERE false`;
+      await run.exec(`CREATE TEMP VIEW ${name} AS SELECT ${from}`);
+    }
+    await run.exec(
+      `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${env.media === 'rtp'} AS media`,
+    );
+    for (const view of CALLS_VIEWS) await run.exec(view);
+    return run;
+  } catch (cause) {
+    run.close();
+    throw cause;
+  }
+}
