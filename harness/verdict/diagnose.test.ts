@@ -1,0 +1,275 @@
+import { rmSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openRun } from '../collect/read.js';
+import { diagnose } from './diagnose.js';
+import {
+  deafen,
+  goodCall,
+  lose,
+  type Pair,
+  platformBye,
+  refused,
+  SyntheticRun,
+  setOutcome,
+  unanswered,
+} from './testing.js';
+
+const END = 60_000;
+const dirs: string[] = [];
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+/** 20 good calls, then `n` made by `bad` from 20 s on. */
+function run(n: number, bad: (callNo: number, atMs: number) => Pair | Pair['caller']): SyntheticRun {
+  const made = new SyntheticRun();
+  for (let i = 0; i < 20; i++) made.addPair(goodCall(i + 1, 500 * i));
+  for (let i = 0; i < n; i++) {
+    const legs = bad(100 + i, 20_000 + 100 * i);
+    if ('caller' in legs) made.addPair(legs);
+    else made.add(legs);
+  }
+  return made;
+}
+
+async function causes(made: SyntheticRun): Promise<Record<string, number>> {
+  dirs.push(await made.finish());
+  const open = await openRun(made.dir);
+  try {
+    const found = await diagnose(open);
+    for (const f of found) {
+      expect(f.evidence.length, f.cause).toBeGreaterThan(0);
+      expect(JSON.stringify(f.evidence.map((e) => e.text))).not.toMatch(/NaN|undefined|null/);
+    }
+    return Object.fromEntries(found.map((f) => [f.cause, f.calls]));
+  } finally {
+    open.close();
+  }
+}
+
+function deadCall(callNo: number, atMs: number): Pair {
+  const pair = goodCall(callNo, atMs);
+  platformBye(pair, 30_000, 44);
+  deafen(pair.caller);
+  deafen(pair.callee);
+  return pair;
+}
+
+const fullNat = (tMs: number) => ({
+  sessions: tMs < 20_000 ? 900 : 1000,
+  sessions_max: 1000,
+  refused_total: tMs < 20_000 ? 0 : tMs - 19_999,
+});
+const emptyRelay = (tMs: number) => ({
+  ports_used: 400,
+  ports_max: 400,
+  alloc_failed_total: tMs < 20_000 ? 0 : tMs / 1000 - 19,
+  unanchored_total: tMs < 20_000 ? 0 : tMs / 1000 - 19,
+});
+
+describe('no cause without a bad call', () => {
+  it('a healthy run', async () => {
+    expect(await causes(run(20, goodCall).calm(END))).toEqual({});
+  });
+
+  it('busy, wrong number and no answer are users, not the platform', async () => {
+    const made = run(50, goodCall).calm(END);
+    made.add(refused(300, 21_000, 486, 17), refused(301, 22_000, 404, 1), refused(302, 23_000, 603));
+    const unheard = goodCall(303, 24_000);
+    unanswered(unheard.caller, { outcome: 'cancelled', endedBy: 'us', endedMs: 40_000 });
+    unanswered(unheard.callee, { outcome: 'cancelled-by-peer', endedBy: 'them', endedMs: 40_000 });
+    expect(await causes(made.addPair(unheard))).toEqual({});
+  });
+
+  it('a callee of ours that hangs up early meant it', async () => {
+    const pair = goodCall(400, 20_000);
+    setOutcome(pair.caller, 'dropped', 'them');
+    setOutcome(pair.callee, 'completed', 'us');
+    expect(await causes(run(5, goodCall).addPair(pair).calm(END))).toEqual({});
+  });
+
+  it('an empty run', async () => {
+    expect(await causes(new SyntheticRun())).toEqual({});
+  });
+});
+
+describe('dead air has three look-alikes', () => {
+  it('the NAT table was full', async () => {
+    const made = run(30, deadCall).calm(END, ['nat']).telemetry('nat', END, fullNat);
+    expect(await causes(made)).toEqual({ 'nat-table-full': 30 });
+  });
+
+  it('the relay had no port and passed the SDP on', async () => {
+    const made = run(30, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs, 12_000);
+      pair.caller.remoteMediaPort = pair.callee.mediaPort;
+      pair.callee.remoteMediaPort = pair.caller.mediaPort;
+      pair.caller.remoteMediaIp = 0x0a000063;
+      deafen(pair.caller);
+      deafen(pair.callee);
+      return pair;
+    });
+    expect(await causes(made.calm(END, ['relay']).telemetry('relay', END, emptyRelay))).toEqual({
+      'rtp-port-exhausted': 30,
+    });
+  });
+
+  it('both at once are told apart call by call', async () => {
+    const made = run(30, (callNo, atMs) => {
+      const pair = deadCall(callNo, atMs);
+      if (callNo % 3 === 0) {
+        pair.caller.remoteMediaPort = pair.callee.mediaPort;
+        pair.callee.remoteMediaPort = pair.caller.mediaPort;
+      }
+      return pair;
+    });
+    made.calm(END, ['nat', 'relay']).telemetry('nat', END, fullNat).telemetry('relay', END, emptyRelay);
+    expect(await causes(made)).toEqual({ 'nat-table-full': 20, 'rtp-port-exhausted': 10 });
+  });
+
+  it('nothing says what starved it: only what ended it', async () => {
+    expect(await causes(run(30, deadCall).calm(END))).toEqual({ 'rtp-timeout': 30 });
+  });
+
+  it('loss is not dead air', async () => {
+    const made = run(30, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs);
+      lose(pair.callee, 0.1);
+      lose(pair.caller, 0.1);
+      return pair;
+    });
+    expect(await causes(made.calm(END, ['nat']).telemetry('nat', END, fullNat))).toEqual({ 'packet-loss': 30 });
+  });
+
+  it('loss that our own late sending explains is ours', async () => {
+    const made = run(30, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs);
+      lose(pair.callee, 0.1);
+      pair.caller.rtpSendLate = 100;
+      return pair;
+    });
+    expect(await causes(made.calm(END))).toEqual({ 'generator-limited': 30 });
+  });
+});
+
+describe('503 has three look-alikes', () => {
+  const cps = (tMs: number) => ({
+    calls: 20 + tMs / 100,
+    attempts_total: tMs / 10,
+    rejected_total: tMs < 20_000 || tMs > 24_000 ? 0 : (tMs - 19_000) / 20,
+  });
+  const channels = (tMs: number) => ({
+    calls: tMs < 20_000 ? tMs / 1000 : 20,
+    attempts_total: tMs / 10,
+    rejected_total: tMs < 20_000 || tMs > 24_000 ? 0 : (tMs - 19_000) / 20,
+  });
+
+  it.each([
+    ['trunk-cps-limit', 42, 'trunk', cps],
+    ['trunk-cps-limit', 0, 'trunk', cps],
+    ['trunk-channel-limit', 34, 'trunk', channels],
+    ['trunk-channel-limit', 0, 'trunk', channels],
+    ['rtp-port-exhausted', 47, 'relay', emptyRelay],
+    ['rtp-port-exhausted', 0, 'relay', emptyRelay],
+  ] as const)('%s (Q.850 cause %i)', async (cause, q850, source, readings) => {
+    const made = run(30, (callNo, atMs) => refused(callNo, atMs, 503, q850));
+    expect(await causes(made.calm(END, [source]).telemetry(source, END, readings))).toEqual({ [cause]: 30 });
+  });
+
+  it('that nothing explains is unknown', async () => {
+    expect(await causes(run(30, (n, t) => refused(n, t, 503)).calm(END))).toEqual({ unknown: 30 });
+  });
+});
+
+describe('silence of the signalling', () => {
+  const stall = (tMs: number) => ({
+    pending: 40,
+    committed_total: 10,
+    oldest_pending_ms: tMs < 20_000 || tMs > 30_000 ? 5 : tMs - 19_000,
+  });
+  const busy = (tMs: number) => ({
+    calls: 50,
+    threads_busy: tMs < 20_000 || tMs > 30_000 ? 1 : 16,
+    threads_max: 16,
+    inbox_depth: 90,
+  });
+  const givenUp = (callNo: number, atMs: number) =>
+    unanswered(goodCall(callNo, atMs).caller, {
+      outcome: 'cancelled',
+      endedBy: 'us',
+      endedMs: atMs + 8000,
+      tryingMs: Number.NaN,
+      ringingMs: Number.NaN,
+      inviteRetransmits: 4,
+    });
+
+  it('the database stalled and threads waited', async () => {
+    const made = run(30, givenUp).calm(END, ['cdr', 'node']).telemetry('cdr', END, stall).telemetry('node', END, busy);
+    expect(await causes(made)).toEqual({ 'db-stall': 30 });
+  });
+
+  it('a stall that no thread waited for is not the cause', async () => {
+    expect(await causes(run(30, givenUp).calm(END, ['cdr']).telemetry('cdr', END, stall))).toEqual({ unknown: 30 });
+  });
+
+  it('a node that stopped answering, with its readings', async () => {
+    const made = run(30, (callNo, atMs) =>
+      unanswered(goodCall(callNo, atMs).caller, {
+        outcome: 'timeout',
+        endedBy: 'timer',
+        endedMs: atMs + 32_000,
+        tryingMs: Number.NaN,
+        ringingMs: Number.NaN,
+      }),
+    );
+    made.calm(END).telemetry('node', 19_000, () => ({ calls: 1, threads_busy: 1, threads_max: 16 }), 'node-2');
+    expect(await causes(made)).toEqual({ 'node-down': 30 });
+  });
+});
+
+describe('within the call', () => {
+  it('the ACK never came', async () => {
+    const made = run(10, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs, 32_000);
+      pair.callee.ackCount = 0;
+      pair.callee.answerRetransmits = 10;
+      setOutcome(pair.callee, 'no-ack', 'timer');
+      return pair;
+    });
+    expect(await causes(made.calm(END))).toEqual({ 'no-ack': 10 });
+  });
+
+  it('BYEs went to the wrong node', async () => {
+    const made = run(10, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs);
+      pair.caller.byeCode = 481;
+      setOutcome(pair.caller, 'bye-failed', 'us');
+      return pair;
+    });
+    made
+      .calm(END, ['edge'])
+      .telemetry('edge', END, (t) => ({ requests_total: t, stray_in_dialog_total: t < 30_000 ? 0 : t / 1000 }));
+    expect(await causes(made)).toEqual({ 'misrouted-in-dialog': 10 });
+  });
+
+  it('the session expired', async () => {
+    const made = run(10, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs);
+      platformBye(pair, 88_000, 0);
+      pair.caller.sipCause = 408;
+      pair.caller.reasonText = 'Session timeout';
+      return pair;
+    });
+    expect(await causes(made.calm(200_000))).toEqual({ 'session-expired': 10 });
+  });
+
+  it("another call's audio", async () => {
+    const made = run(10, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs);
+      pair.caller.heardOther = 300;
+      pair.caller.heardCallNo = callNo + 1;
+      return pair;
+    });
+    expect(await causes(made.calm(END))).toEqual({ 'number-collision': 10 });
+  });
+});

@@ -1,0 +1,155 @@
+import type { OpenRun, Row } from '../collect/read.js';
+import { num } from './rule.js';
+import type { Quantiles, SipMetrics, Verdict } from './types.js';
+
+/** Counts and metrics of a run, from the table `graded` that diagnose leaves, and RFC 6076 ratios over its callers. */
+
+async function quantiles(run: OpenRun, expression: string, where = 'true'): Promise<Quantiles | null> {
+  const row =
+    await run.one(`SELECT count(v) AS n, min(v) AS min, quantile_cont(v, [0.5, 0.95, 0.99]) AS q, max(v) AS max
+    FROM (SELECT ${expression} AS v FROM graded WHERE ${where})`);
+  return toQuantiles(row);
+}
+
+function toQuantiles(row: Row): Quantiles | null {
+  if (num(row, 'n') === 0) return null;
+  const q = (row.q as unknown as { items: number[] }).items ?? (row.q as unknown as number[]);
+  return {
+    n: num(row, 'n'),
+    min: round(num(row, 'min')),
+    p50: round(q[0]!),
+    p95: round(q[1]!),
+    p99: round(q[2]!),
+    max: round(num(row, 'max')),
+  };
+}
+
+/** Microseconds are beyond what the instants are good for. */
+function round(x: number): number {
+  return Math.round(x * 1000) / 1000;
+}
+
+/** Both directions of audio as one set. */
+const EACH_DIRECTION = (column: string): string =>
+  `(SELECT a2b_${column} AS v FROM graded WHERE a2b_judged UNION ALL SELECT b2a_${column} FROM graded WHERE b2a_judged)`;
+
+async function histogram(run: OpenRun, expression: string, where: string): Promise<Record<string, number>> {
+  const rows = await run.query(
+    `SELECT (${expression})::VARCHAR AS k, count(*) AS n FROM graded WHERE ${where} GROUP BY 1 ORDER BY n DESC, k`,
+  );
+  return Object.fromEntries(rows.map((r) => [String(r.k), num(r, 'n')]));
+}
+
+export async function callKpis(run: OpenRun): Promise<Verdict['calls']> {
+  const c = await run.one(`SELECT count(*) AS total,
+      count(*) FILTER (answered) AS answered, count(*) FILTER (outcome = 'completed') AS completed,
+      count(*) FILTER (dropped) AS dropped, count(*) FILTER (outcome = 'rejected') AS rejected,
+      count(*) FILTER (outcome = 'cancelled') AS cancelled, count(*) FILTER (outcome = 'timeout') AS timeout,
+      count(*) FILTER (outcome = 'open') AS open, count(*) FILTER (bad) AS bad,
+      count(*) FILTER (caller_count100 > 0) AS p100, count(*) FILTER (caller_count180 > 0) AS p180,
+      count(*) FILTER (caller_count183 > 0) AS p183, count(*) FILTER (caller_count180 > 1) AS repeated180,
+      coalesce(sum(caller_inviteRetransmits), 0) AS inviteSent, coalesce(sum(callee_inviteRetransmits), 0) AS inviteSeen,
+      coalesce(sum(caller_byeRetransmits), 0) AS byeSent, coalesce(sum(caller_answerRetransmits), 0) AS answerSeen,
+      coalesce(sum(callee_answerRetransmits), 0) AS answerSent, count(*) FILTER (caller_answerRetransmits > 0) AS callsWithAnswerSeen,
+      count(*) FILTER (final_code BETWEEN 300 AND 399) AS redirects
+    FROM graded`);
+  return {
+    total: num(c, 'total'),
+    answered: num(c, 'answered'),
+    completed: num(c, 'completed'),
+    dropped: num(c, 'dropped'),
+    rejected: num(c, 'rejected'),
+    cancelled: num(c, 'cancelled'),
+    timeout: num(c, 'timeout'),
+    open: num(c, 'open'),
+    bad: num(c, 'bad'),
+    byOutcome: await histogram(run, 'outcome', 'true'),
+    finalCodes: await histogram(run, 'final_code', 'true'),
+    provisional: {
+      '100': num(c, 'p100'),
+      '180': num(c, 'p180'),
+      '183': num(c, 'p183'),
+      repeated180: num(c, 'repeated180'),
+    },
+    retransmissions: {
+      inviteSent: num(c, 'inviteSent'),
+      inviteSeen: num(c, 'inviteSeen'),
+      byeSent: num(c, 'byeSent'),
+      answerSeen: num(c, 'answerSeen'),
+      answerSent: num(c, 'answerSent'),
+      callsWithAnswerSeen: num(c, 'callsWithAnswerSeen'),
+    },
+    endedBy: await histogram(run, 'caller_ended_by_name', 'answered AND has_caller'),
+    redirects: num(c, 'redirects'),
+    metrics: await sipMetrics(run),
+  };
+}
+
+/** hit and total of every ratio; `kpi` and the budgets read the same row. */
+export async function ratios(
+  run: OpenRun,
+): Promise<Record<'ser' | 'seer' | 'isa' | 'scr' | 'asr' | 'drop', [number, number]>> {
+  const r =
+    await run.one(`SELECT count(*) AS invites, count(*) FILTER (NOT coalesce(final_code BETWEEN 300 AND 399, false)) AS direct,
+      count(*) FILTER (answered) AS answered,
+      count(*) FILTER (answered OR final_code IN (480, 486, 600, 603)) AS effective,
+      count(*) FILTER (NOT answered AND (final_code IN (408, 500, 503, 504) OR outcome = 'timeout')) AS ineffective,
+      count(*) FILTER (outcome = 'completed') AS completed, count(*) FILTER (dropped) AS dropped
+    FROM graded WHERE has_caller`);
+  const [invites, direct, answered] = [num(r, 'invites'), num(r, 'direct'), num(r, 'answered')];
+  return {
+    ser: [answered, direct],
+    seer: [num(r, 'effective'), direct],
+    isa: [num(r, 'ineffective'), invites],
+    scr: [num(r, 'completed'), invites],
+    asr: [answered, invites],
+    drop: [num(r, 'dropped'), answered],
+  };
+}
+
+async function sipMetrics(run: OpenRun): Promise<SipMetrics> {
+  const of = await ratios(run);
+  const share = ([hit, total]: [number, number]): number | null => (total === 0 ? null : hit / total);
+  return {
+    srdMs: await quantiles(run, 'srd_ms'),
+    srdFailedMs: await quantiles(run, 'srd_failed_ms'),
+    pddMs: await quantiles(run, 'pdd_ms'),
+    setupMs: await quantiles(run, 'setup_ms'),
+    sddMs: await quantiles(run, 'sdd_ms'),
+    sdtMs: await quantiles(run, 'talk_ms', "outcome = 'completed'"),
+    ser: share(of.ser),
+    seer: share(of.seer),
+    isa: share(of.isa),
+    scr: share(of.scr),
+    asr: share(of.asr),
+    dropRate: share(of.drop),
+  };
+}
+
+export async function mediaKpis(run: OpenRun): Promise<Verdict['media']> {
+  const m = await run.one(`SELECT count(*) FILTER (answered AND (a2b_judged OR b2a_judged)) AS judged,
+      count(*) FILTER (one_way) AS oneWay, count(*) FILTER (dead_air) AS deadAir,
+      count(*) FILTER (crossed_audio) AS crossed, count(*) FILTER (poor_mos) AS poorMos FROM graded`);
+  const mos = await run.one(
+    `SELECT count(v) AS n, quantile_cont(v, 0.05) AS p5, quantile_cont(v, 0.5) AS p50, min(v) AS min FROM ${EACH_DIRECTION('mos')}`,
+  );
+  const each = async (column: string, factor: number): Promise<Quantiles | null> =>
+    toQuantiles(
+      await run.one(`SELECT count(v) AS n, min(v) AS min, quantile_cont(v, [0.5, 0.95, 0.99]) AS q, max(v) AS max
+        FROM (SELECT ${factor} * v AS v FROM ${EACH_DIRECTION(column)})`),
+    );
+  return {
+    backend: run.env.generator.mediaBackend,
+    judged: num(m, 'judged'),
+    oneWay: num(m, 'oneWay'),
+    deadAir: num(m, 'deadAir'),
+    crossed: num(m, 'crossed'),
+    poorMos: num(m, 'poorMos'),
+    mos:
+      num(mos, 'n') === 0
+        ? null
+        : { p5: round(num(mos, 'p5')), p50: round(num(mos, 'p50')), min: round(num(mos, 'min')) },
+    lossPct: await each('loss', 100),
+    jitterMs: await each('jitter_ms', 1),
+  };
+}

@@ -1,0 +1,63 @@
+import type { EnvRecord, FaultRecord, GeneratorRecord } from '../collect/schema.js';
+import { nice } from './rule.js';
+import type { BudgetResult, Verdict } from './types.js';
+
+/** Beyond these the run measured the generator. A phone's user does not notice 100 ms before the call, nor a jitter buffer 20 ms. */
+export const LIMITS = {
+  callLatenessP99Ms: 100,
+  rtpLatenessP99Ms: 20,
+  blockedShare: 0.01,
+  droppedShare: 0.001,
+} as const;
+
+/** Reasons for which blocked calls are the generator's fault; an arrival that the plan itself withheld is not. */
+const OURS = /maxCalls|noPort|workerDead/i;
+
+const pct = (x: number): string => `${Number((100 * x).toPrecision(3))} %`;
+
+/** Why the measurement cannot be trusted; empty when it can. */
+export function invalidReasons(env: EnvRecord, faults: readonly FaultRecord[], answeredAnything: boolean): string[] {
+  const { generator: g, load } = env;
+  const out: string[] = [];
+  if (g.callLatenessMs.p99 > LIMITS.callLatenessP99Ms)
+    out.push(`calls were placed late: p99 ${nice(g.callLatenessMs.p99)} ms, allowed ${LIMITS.callLatenessP99Ms} ms`);
+  if (env.media === 'rtp' && g.rtpLatenessMs.p99 > LIMITS.rtpLatenessP99Ms)
+    out.push(`RTP was sent late: p99 ${nice(g.rtpLatenessMs.p99)} ms, allowed ${LIMITS.rtpLatenessP99Ms} ms`);
+  const ours = Object.entries(load.blockedBy).filter(([why]) => OURS.test(why));
+  const blocked = ours.reduce((sum, [, n]) => sum + n, 0);
+  if (load.offered > 0 && blocked / load.offered > LIMITS.blockedShare)
+    out.push(
+      `the generator could not start ${nice(blocked)} of ${nice(load.offered)} calls (${ours
+        .filter(([, n]) => n > 0)
+        .map(([why, n]) => `${why} ${nice(n)}`)
+        .join(', ')})`,
+    );
+  const packets = g.rtpSent + g.rtpReceived;
+  const drops = g.sendDropped + g.receiveDropped;
+  if (drops > 0 && drops / Math.max(1, packets + drops) > LIMITS.droppedShare)
+    out.push(`the generator dropped ${nice(drops)} packets of its own (${pct(drops / Math.max(1, packets + drops))})`);
+  const dead = g.workers.filter((w) => w.died).map((w) => w.name);
+  if (dead.length > 0) out.push(`worker ${dead.join(', ')} died`);
+  if (load.offered !== load.started + load.blocked || load.started !== load.ended + load.open)
+    out.push(
+      `calls do not add up: ${load.offered} offered, ${load.started} started, ${load.blocked} blocked, ${load.ended} ended, ${load.open} open`,
+    );
+  if (load.started > 0 && !answeredAnything) out.push('the target was silent: no INVITE got any response');
+  for (const f of faults)
+    if (f.appliedAtMs !== null && !f.provenRemoved) out.push(`fault ${f.kind} is not proven to be removed`);
+  return out;
+}
+
+/** INVALID first: a budget that a broken measurement crossed, or kept, says nothing. */
+export function outcomeOf(invalid: readonly string[], budgets: readonly BudgetResult[]): Verdict['outcome'] {
+  if (invalid.length > 0) return { word: 'INVALID', reasons: [...invalid] };
+  const crossed = budgets.filter((b) => !b.ok);
+  return { word: crossed.length > 0 ? 'FAIL' : 'PASS', reasons: crossed.map((b) => `${b.text}: ${b.reason}`) };
+}
+
+/** How the generator fared, in a sentence. */
+export function generatorText(g: GeneratorRecord): string {
+  const busiest = g.workers.reduce((most, w) => Math.max(most, w.cpuBusy), 0);
+  const lost = g.sendDropped + g.receiveDropped;
+  return `${g.workers.length} worker${g.workers.length === 1 ? '' : 's'} (busiest ${Math.round(100 * busiest)} % of a core), media ${g.mediaBackend}; calls late by ${nice(g.callLatenessMs.p99)} ms and RTP by ${nice(g.rtpLatenessMs.p99)} ms at p99; ${lost === 0 ? 'no packet' : `${nice(lost)} packets`} dropped by ourselves`;
+}

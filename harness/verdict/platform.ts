@@ -1,0 +1,101 @@
+import type { OpenRun } from '../collect/read.js';
+
+/**
+ * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr), one row per reading and
+ * instance, one column per metric. A cumulative counter `x_total` gives a column `x`: how much it rose since the reading
+ * before (`t_prev`). A metric that was never read is NULL, so a rule that needs it finds nothing.
+ */
+const METRICS = {
+  nat: ['sessions', 'sessions_max', 'refused_total', 'expired_total', 'no_session_total'],
+  edge: ['requests_total', 'no_node_total', 'stray_in_dialog_total'],
+  node: [
+    'calls',
+    'threads_busy',
+    'threads_max',
+    'inbox_depth',
+    'inbox_dropped_total',
+    'rtp_timeout_total',
+    'session_expired_total',
+  ],
+  relay: ['ports_used', 'ports_max', 'alloc_failed_total', 'unanchored_total'],
+  trunk: ['calls', 'attempts_total', 'rejected_total', 'queue_depth'],
+  cdr: ['pending', 'committed_total', 'oldest_pending_ms', 'commit_ms', 'dropped_total'],
+} as const;
+export type Source = keyof typeof METRICS;
+
+const TOTAL = '_total';
+
+export async function readPlatform(run: OpenRun): Promise<void> {
+  for (const source of Object.keys(METRICS) as Source[]) {
+    const metrics: readonly string[] = METRICS[source];
+    const gauges = metrics.map((m) => `max(value) FILTER (metric = '${m}') AS ${m}`).join(', ');
+    const rises = metrics
+      .filter((m) => m.endsWith(TOTAL))
+      .map((m) => `greatest(0, ${m} - coalesce(lag(${m}) OVER readings, 0)) AS ${m.slice(0, -TOTAL.length)}`);
+    await run.exec(`CREATE OR REPLACE TEMP TABLE ${source} AS
+      SELECT *, coalesce(lag(t) OVER readings, 0) AS t_prev${rises.map((r) => `, ${r}`).join('')}
+      FROM (SELECT tMs AS t, instance, ${gauges} FROM telemetry WHERE source = '${source}' GROUP BY tMs, instance)
+      WINDOW readings AS (PARTITION BY instance ORDER BY t)
+      ORDER BY t, instance`);
+  }
+}
+
+/**
+ * Stretches of the run in which `where` held, as (since, until): neighbouring readings are joined, and gaps of up to
+ * `joinMs` are bridged, because a counter that rises in bursts is one incident.
+ */
+export function stretches(
+  source: Source,
+  where: string,
+  { since = 't_prev', until = 't', joinMs = 1000 } = {},
+): string {
+  return `(
+    SELECT min(a) AS since, max(b) AS until FROM (
+      SELECT a, b, sum(fresh) OVER (ORDER BY a, b ROWS UNBOUNDED PRECEDING) AS stretch FROM (
+        SELECT a, b, CASE WHEN a > max(b) OVER (ORDER BY a, b ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + ${joinMs}
+          THEN 1 ELSE 0 END AS fresh
+        FROM (SELECT ${since} AS a, ${until} AS b FROM ${source} WHERE ${where})))
+    GROUP BY stretch)`;
+}
+
+/** Sources that gave at least one reading. */
+export async function sourcesSeen(run: OpenRun): Promise<Set<string>> {
+  return new Set((await run.query('SELECT DISTINCT source FROM telemetry')).map((r) => String(r.source)));
+}
+
+/** What rules read of a call: everything derived, and the raw fields that tell causes apart. In a table, read many times. */
+const RAW_BOTH =
+  'worker outcome_name answeredMs startedMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits';
+const RAW_CALLER =
+  'intendedMs tryingMs ringingMs rejectedMs byeMs endedMs byeCode ended_by_name remoteMediaIp reasonText callId count100 count180 count183';
+const DERIVED = `callNo has_caller has_callee started_ms answered_ms bye_ms ended_ms outcome final_code q850 sip_cause answered
+  lateness_ms talk_end_ms talk_ms pdd_ms srd_ms srd_failed_ms setup_ms sdd_ms mos media
+  dead_air one_way poor_mos crossed_audio dropped failed cancelled_slow no_ack bye_failed bad`;
+const PER_DIRECTION =
+  'expected_pkts recv judged loss seq_loss late burst_r jitter_ms max_gap_ms silence first_ms mos dead'.split(' ');
+
+export async function gradeCalls(run: OpenRun): Promise<void> {
+  const columns = [
+    ...DERIVED.split(/\s+/),
+    ...PER_DIRECTION.flatMap((c) => [`a2b_${c}`, `b2a_${c}`]),
+    ...RAW_BOTH.split(' ').flatMap((c) => [`caller_${c}`, `callee_${c}`]),
+    ...RAW_CALLER.split(' ').map((c) => `caller_${c}`),
+  ];
+  await run.exec(`CREATE OR REPLACE TEMP TABLE graded AS SELECT ${columns.join(', ')} FROM calls ORDER BY callNo`);
+  await run.exec(`CREATE OR REPLACE TEMP TABLE suspects AS
+    -- Where calls with good audio send theirs: the relay, on a platform that has one.
+    WITH anchors AS (SELECT DISTINCT caller_remoteMediaIp AS ip FROM graded
+                     WHERE answered AND NOT bad AND a2b_judged AND b2a_judged)
+    SELECT *,
+      -- The SDP went through unchanged: each end was told the other's own port, or an address that no good call has.
+      answered AND coalesce((caller_remoteMediaPort = callee_mediaPort AND caller_remoteMediaPort > 0)
+        OR (callee_remoteMediaPort = caller_mediaPort AND callee_remoteMediaPort > 0)
+        OR ((SELECT count(*) FROM anchors) > 0 AND caller_remoteMediaIp NOT IN (FROM anchors)), false) AS unanchored,
+      -- No audio at all in a direction, or none for the first second.
+      dead_air OR one_way AS starved,
+      poor_mos AND (coalesce(a2b_first_ms, 0) > 1000 OR coalesce(b2a_first_ms, 0) > 1000) AS late_audio,
+      -- When it went wrong: the answer without audio, the refusal, or the moment it was given up.
+      CASE WHEN answered AND (dead_air OR one_way OR poor_mos OR crossed_audio) THEN answered_ms
+           ELSE coalesce(bye_ms, caller_rejectedMs, ended_ms, started_ms) END AS wrong_ms
+    FROM graded WHERE bad ORDER BY callNo`);
+}

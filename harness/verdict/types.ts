@@ -1,0 +1,152 @@
+import type { FaultRecord, GeneratorRecord, LoadRecord } from '../collect/schema.js';
+import type { BudgetResult } from '../plan/budget.js';
+import type { Cause } from '../plan/causes.js';
+
+export type { BudgetResult, Cause };
+
+/** verdict.json, schema deadair.verdict/1: what a run came to. Absent measurements are null, never 0. */
+
+/** A distribution in a few numbers; `n` says how many calls it rests on. */
+export interface Quantiles {
+  n: number;
+  min: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+export type OutcomeWord = 'PASS' | 'FAIL' | 'INVALID';
+
+export interface EvidenceLine {
+  text: string;
+  /** `legs`, `frames`, or the telemetry source it was read from. */
+  source: string;
+  values: Record<string, number | string | boolean | null>;
+}
+
+export interface CauseFinding {
+  cause: Cause;
+  summary: string;
+  calls: number;
+  /** Mean over its calls; 0 for `unknown`. */
+  confidence: number;
+  /** First and last instant at which one of its calls went wrong, ms of the run. */
+  sinceMs: number;
+  untilMs: number;
+  evidence: EvidenceLine[];
+  cure: string;
+  /** A policy that did what it is for (a tenant's cap), not a defect. */
+  expected?: boolean;
+}
+
+/** What was named against what was injected. Every bad call of a run with one injected cause is taken to be its work. */
+export interface Attribution {
+  injected: string;
+  badCalls: number;
+  /** Bad calls that were given the injected name. */
+  named: number;
+  /** Of the calls that were given a name other than unknown, the share that has the right one; null when none was named. */
+  precision: number | null;
+  /** Of the bad calls, the share that has the right name; null when there was none. */
+  recall: number | null;
+  /** injected -> named -> calls. */
+  confusion: Record<string, Record<string, number>>;
+}
+
+/** RFC 6076 section 4, times in ms and ratios 0..1. */
+export interface SipMetrics {
+  srdMs: Quantiles | null;
+  srdFailedMs: Quantiles | null;
+  pddMs: Quantiles | null;
+  setupMs: Quantiles | null;
+  sddMs: Quantiles | null;
+  sdtMs: Quantiles | null;
+  /** 4.6: 200s over INVITEs that were not redirected. */
+  ser: number | null;
+  /** 4.7: the same, counting 480, 486, 600 and 603 as effective. */
+  seer: number | null;
+  /** 4.8: 408, 500, 503, 504 or nothing at all, over all INVITEs. */
+  isa: number | null;
+  /** 4.9: sessions that were answered and ended in order, over all INVITEs. */
+  scr: number | null;
+  /** ITU-T E.411: answers over attempts. */
+  asr: number | null;
+  /** Calls hung up by neither party's wish, over answered calls. */
+  dropRate: number | null;
+}
+
+export interface Verdict {
+  schema: 'deadair.verdict/1';
+  run: {
+    id: string;
+    scenario: string | null;
+    incident: string | null;
+    cured: boolean | null;
+    seed: number | null;
+    mode: string | null;
+    startedAt: string;
+    durationMs: number;
+    node: string;
+    os: string;
+    cpus: number;
+    cpuModel: string;
+    deadair: string;
+    callee: 'agents' | 'target';
+    media: 'rtp' | 'none';
+    interrupted: string | null;
+  };
+  outcome: { word: OutcomeWord; reasons: string[] };
+  load: LoadRecord & { latenessMs: GeneratorRecord['callLatenessMs'] };
+  calls: {
+    total: number;
+    answered: number;
+    completed: number;
+    dropped: number;
+    rejected: number;
+    cancelled: number;
+    timeout: number;
+    open: number;
+    bad: number;
+    byOutcome: Record<string, number>;
+    /** Final status of the INVITE -> calls; "0" is none. */
+    finalCodes: Record<string, number>;
+    /** Calls that saw each provisional; `repeated180`: calls that saw 180 more than once. */
+    provisional: { '100': number; '180': number; '183': number; repeated180: number };
+    retransmissions: {
+      inviteSent: number;
+      inviteSeen: number;
+      byeSent: number;
+      answerSeen: number;
+      answerSent: number;
+      /** Calls with at least one repeat of the final response: somebody did not get an ACK, or the network doubled it. */
+      callsWithAnswerSeen: number;
+    };
+    /** Who ended the answered calls, seen from the caller. */
+    endedBy: Record<string, number>;
+    /** Calls that were answered with 3xx. */
+    redirects: number;
+    metrics: SipMetrics;
+  };
+  media: {
+    backend: string;
+    /** Answered calls whose audio could be judged. */
+    judged: number;
+    oneWay: number;
+    deadAir: number;
+    crossed: number;
+    poorMos: number;
+    mos: { p5: number; p50: number; min: number } | null;
+    lossPct: Quantiles | null;
+    jitterMs: Quantiles | null;
+  };
+  causes: CauseFinding[];
+  /** causes.parquet beside this file: callNo, cause, confidence; one row per bad call. */
+  perCall: 'causes.parquet';
+  attribution: Attribution | null;
+  budgets: BudgetResult[];
+  faults: FaultRecord[];
+  generator: GeneratorRecord & { text: string };
+  sourcesMissing: string[];
+  reproduce: string;
+}
