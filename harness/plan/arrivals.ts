@@ -15,6 +15,13 @@ export function arrivalsEndMs(stages: readonly ArrivalStage[]): number {
   return stages.reduce((sum, stage) => sum + stage.durationMs, 0);
 }
 
+/** Refuses what could not be placed; returns the expected number of calls. */
+export function checkArrivals(stages: readonly ArrivalStage[]): number {
+  const calls = stages.reduce((sum, stage) => sum + stageCalls(stage), 0);
+  if (calls > ARRIVALS_MAX) throw tooMany(calls);
+  return calls;
+}
+
 /** Seconds into the stage at which `calls` have arrived: the root of from*t + slope*t^2/2 = calls. */
 function secondsAt(stage: ArrivalStage, calls: number): number {
   const lengthS = stage.durationMs / 1000;
@@ -33,8 +40,7 @@ function secondsAt(stage: ArrivalStage, calls: number): number {
  * A Poisson stage has independent exponential gaps of that same integral; it has no memory, so it carries nothing.
  */
 export function arrivalInstants(stages: readonly ArrivalStage[], seed: number): Float64Array {
-  const expected = stages.reduce((sum, stage) => sum + stageCalls(stage), 0);
-  if (expected > ARRIVALS_MAX) throw tooMany(expected);
+  const expected = checkArrivals(stages);
   const rng = prng(subSeed(seed, 'arrivals'));
   let out = new Float64Array(Math.ceil(expected) + 16);
   let n = 0;

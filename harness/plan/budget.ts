@@ -10,7 +10,7 @@ export type MetricKind = 'counter' | 'rate' | 'trend';
 
 /** Names with a clause are those of RFC 6076; its ratios are percentages, ours go from 0 to 1 as k6's rates do. */
 export const METRICS = {
-  asr: { kind: 'rate', doc: 'answer seizure ratio: INVITEs answered with 200 / all INVITEs (ITU-T E.425)' },
+  asr: { kind: 'rate', doc: 'answer seizure ratio: INVITEs answered with 200 / all INVITEs (ITU-T E.411)' },
   ser: { kind: 'rate', doc: 'session establishment ratio: 200 / INVITEs without those that got 3xx (RFC 6076 4.6)' },
   seer: {
     kind: 'rate',

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
 import { HarnessError } from '../errors.js';
 import { didYouMean } from './nearest.js';
 import { firstMisfit } from './params.js';
@@ -59,6 +58,7 @@ async function loadOwn(ref: string, cwd: string): Promise<LoadedScenario> {
   if (!EXTENSIONS.includes(extname(file))) {
     throw new HarnessError('UNKNOWN_SCENARIO', `scenario file ${ref} must end in ${EXTENSIONS.join(', ')}`);
   }
+  const { createJiti } = await import('jiti');
   // No cache: nothing is written beside the user's file, and an edit is seen at the next run.
   const jiti = createJiti(import.meta.url, { alias: { deadair: ENTRY }, fsCache: false, moduleCache: false });
   let module: unknown;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HarnessError } from '../errors.js';
+import { checkArrivals } from './arrivals.js';
 import { parseBudget } from './budget.js';
 import { commandLine } from './command.js';
 import { callScenario, type LoadedScenario } from './load.js';
@@ -62,6 +63,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
 
   const raw: unknown = callScenario(loaded, 'build()', () => scenario.build({ ...params }));
   const built = checked(builtSchema, raw, 'BAD_PLAN', `${where}: build()`);
+  checkArrivals(built.arrivals);
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
   const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform });

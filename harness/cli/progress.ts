@@ -1,0 +1,71 @@
+import type { Progress } from './engine.js';
+
+export interface ProgressPrinter {
+  update(label: string, p: Progress): void;
+  /** Leaves a clean line behind. */
+  done(): void;
+}
+
+export interface ProgressOutput {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** A screen is rewritten at most five times a second; a log in CI gets a line every 5 s of the run. */
+const SCREEN_MS = 200;
+const LINE_MS = 5000;
+
+export function progressPrinter(out: ProgressOutput, now: () => number = () => performance.now()): ProgressPrinter {
+  return out.isTTY ? screen(out, now) : lines(out);
+}
+
+function screen(out: ProgressOutput, now: () => number): ProgressPrinter {
+  const latest = new Map<string, Progress>();
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  let dirty = false;
+  return {
+    update(label, p) {
+      latest.set(label, p);
+      if (now() - writtenAt < SCREEN_MS) return;
+      writtenAt = now();
+      const width = (out.columns ?? 80) - 1;
+      const text = latest.size === 1 ? describe(label, p) : [...latest].map(([name, q]) => brief(name, q)).join(' | ');
+      // Carriage return, then erase to the end of the line (ECMA-48 EL).
+      out.write(`\r${text.slice(0, width)}\x1b[K`);
+      dirty = true;
+    },
+    done() {
+      if (dirty) out.write('\r\x1b[K');
+      dirty = false;
+    },
+  };
+}
+
+function lines(out: ProgressOutput): ProgressPrinter {
+  const nextMs = new Map<string, number>();
+  return {
+    update(label, p) {
+      if (p.tMs < (nextMs.get(label) ?? 0)) return;
+      nextMs.set(label, (Math.floor(p.tMs / LINE_MS) + 1) * LINE_MS);
+      out.write(`${describe(label, p)}\n`);
+    },
+    done() {
+      nextMs.clear();
+    },
+  };
+}
+
+export function describe(label: string, p: Progress): string {
+  const counts = `offered ${p.offered}  started ${p.started}  answered ${p.answered}  open ${p.open}  ended ${p.ended}`;
+  const blocked = p.blocked > 0 ? `  BLOCKED ${p.blocked}` : '';
+  return `${label}  ${clock(p)}  ${counts}${blocked}`;
+}
+
+function brief(label: string, p: Progress): string {
+  return `${label} ${clock(p)} up ${p.open} ended ${p.ended}/${p.offered}`;
+}
+
+function clock(p: Progress): string {
+  return `${(p.tMs / 1000).toFixed(0)}/${(p.endMs / 1000).toFixed(0)} s`;
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { EXIT } from '../errors.js';
+import type { PlanOptions } from '../plan/resolve.js';
+import { onInterrupt } from './interrupt.js';
+import { makeOutDir } from './out-dir.js';
+import { printResult } from './output.js';
+
+interface RunFlags extends PlanOptions {
+  out: string;
+  json?: boolean;
+  logFile?: string;
+}
+
+const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('place the calls of a scenario, and say what became of them and why')
+    .argument('<scenario>', 'a name from `deadair scenarios`, or the path of your own .ts file')
+    .option('--stack <name>', 'platform to bring up: embedded (the default)')
+    .option('--target <sip-uri>', 'call this instead of a platform of ours, for example sip:service@127.0.0.1:5060')
+    .option('--incident <name>', 'what goes wrong (default: none)')
+    .option('--cured', 'the same incident with its cure in place')
+    .option('--seed <n>', 'all chance in a run comes from it (default: 1)')
+    .option('--set <key=value>', 'a parameter of the scenario; may be repeated', list)
+    .option('--budget <expr>', 'for example "drop_rate: rate<0.01"; may be repeated', list)
+    .option('--no-default-budgets', 'only the budgets given here')
+    .option('--out <dir>', 'where the directory of the run is made', 'results')
+    .option('--json', 'print verdict.json instead of the summary')
+    .option('--simulate', 'seeded network and virtual time instead of sockets and real time')
+    .addOption(
+      new Option('--media-backend <name>', 'how media ports are held').choices(['auto', 'raw', 'sockets', 'dgram']),
+    )
+    .option('--authorise <host>', 'allow a target outside 127.0.0.0/8; names exactly that host')
+    .option('--log-file <file>', 'log here instead of to standard error')
+    .action(run);
+}
+
+async function run(ref: string, flags: RunFlags): Promise<void> {
+  const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, engine] = await Promise.all([
+    import('../plan/load.js'),
+    import('../plan/resolve.js'),
+    import('./log.js'),
+    import('./progress.js'),
+    import('./engine.js'),
+  ]);
+  const plan = resolvePlan(await loadScenario(ref), flags);
+  const outDir = makeOutDir(flags.out);
+  const log = openLog(flags.logFile);
+  const progress = progressPrinter(process.stderr);
+  const interrupt = onInterrupt();
+  try {
+    const result = await engine.runPlan(plan, {
+      outDir,
+      onProgress: (p) => progress.update(plan.scenario, p),
+      signal: interrupt.signal,
+      log,
+    });
+    progress.done();
+    printResult(flags.json ? JSON.stringify(result.verdict, null, 2) : await engine.summaryText(result.verdict));
+    if (!flags.json) printResult(`report: ${join(result.runDir, 'report.html')}`);
+    process.exitCode = interrupt.signal.aborted ? EXIT.INTERRUPTED : result.exitCode;
+  } finally {
+    progress.done();
+    interrupt.release();
+  }
+}
