@@ -5,7 +5,7 @@ import { DgramWire } from './dgram.js';
 import { LinuxWire } from './linux.js';
 import { rawRefusal, syscallRefusal } from './media.js';
 import { MemoryWorld } from './memory.js';
-import { DATAGRAM_MAX, ipFromString, type MediaPortsKind, type Wire } from './types.js';
+import { DATAGRAM_MAX, ipFromString, ipToString, type MediaPortsKind, type Wire } from './types.js';
 
 interface Bench {
   wires: [Wire, Wire];
@@ -55,8 +55,10 @@ const variants: { name: string; kind: MediaPortsKind; open: () => Bench; refusal
   { name: 'memory', kind: 'memory', open: memoryBench, refusal: undefined },
 ];
 
-const HERE = ipFromString('127.0.0.71');
-const THERE = ipFromString('127.0.0.72');
+// Linux answers to all of 127.0.0.0/8: a net of our own keeps test runs side by side apart. Elsewhere there is one address.
+const NET = `127.${64 + ((process.pid >> 8) & 63)}.${process.pid & 255}`;
+const HERE = ipFromString(process.platform === 'linux' ? `${NET}.71` : '127.0.0.1');
+const THERE = ipFromString(process.platform === 'linux' ? `${NET}.72` : '127.0.0.1');
 const ignore = (): void => undefined;
 
 function thrown(act: () => unknown): unknown {
@@ -158,7 +160,7 @@ for (const { name, kind, open, refusal } of variants) {
       const error = thrown(() => wires[1].bind(HERE, port.port, ignore));
       expect(error).toBeInstanceOf(HarnessError);
       expect((error as HarnessError).code).toBe('PORT_IN_USE');
-      expect((error as HarnessError).message).toContain(`127.0.0.71:${port.port} is in use`);
+      expect((error as HarnessError).message).toContain(`${ipToString(HERE)}:${port.port} is in use`);
       port.close();
       port.close();
       wires[1].bind(HERE, port.port, ignore).close();

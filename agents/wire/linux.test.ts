@@ -9,8 +9,10 @@ import { openWire } from './open.js';
 import { type Hold, LINGER, PairPool } from './pair-pool.js';
 import { type Actor, ipFromString, type Wire } from './types.js';
 
-const A = ipFromString('127.0.0.73');
-const B = ipFromString('127.0.0.74');
+// As in contract.test.ts: a net of our own where there are many.
+const NET = `127.${64 + ((process.pid >> 8) & 63)}.${process.pid & 255}`;
+const A = ipFromString(process.platform === 'linux' ? `${NET}.73` : '127.0.0.1');
+const B = ipFromString(process.platform === 'linux' ? `${NET}.74` : '127.0.0.1');
 const ignore = (): void => undefined;
 const noSyscalls = syscallRefusal();
 const noRaw = rawRefusal();

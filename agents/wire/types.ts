@@ -54,7 +54,7 @@ export interface WireCounters {
   received: number;
   /** The kernel refused a send (EAGAIN, ENOBUFS): the generator's own loss. */
   sendDropped: number;
-  /** Datagrams that the kernel dropped for want of room in our receive buffers (SO_RXQ_OVFL). */
+  /** Datagrams that the kernel dropped for want of room in our receive buffers, and those longer than DATAGRAM_MAX. */
   receiveDropped: number;
   /** ICMP port unreachable came back: nothing listens there. */
   unreachable: number;
