@@ -9,6 +9,7 @@
  *      |  2  |  1=0 | 1=1  |    4     |    2     | variable |
  *      +-----+------+------+----------+----------+----------+
  */
+import { Copier } from './copier.js';
 import type { MediaPorts, MediaPortsKind, MediaRange, MediaSink, Sink, UdpPort, Wire, WireCounters } from './types.js';
 
 /** Length of the header with an IPv4 address. */
@@ -41,6 +42,7 @@ export function wrapPort(b: Uint8Array, o: number): number {
 }
 
 class GatewayPort implements UdpPort {
+  readonly #copier = new Copier();
   readonly ip: number;
   readonly port: number;
   readonly tx: Uint8Array;
@@ -62,7 +64,7 @@ class GatewayPort implements UdpPort {
   }
   send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void {
     const to = this.slot();
-    for (let i = 0; i < len; i++) this.tx[to + i] = bytes[off + i]!;
+    this.#copier.copy(bytes, off, this.tx, to, len);
     this.commit(len, dstIp, dstPort);
   }
   close(): void {

@@ -66,11 +66,8 @@ export function lockDatabase(file: string, options: { forMs: number }): Promise<
       resolve({ appliedAtUs, released, cancel });
     });
     void gone.then(() => {
-      const last =
-        complaint
-          .trim()
-          .split('\n')
-          .find((line) => /error/i.test(line)) ?? 'no reason given';
+      // Of a stack trace, the line that names the error.
+      const last = complaint.split('\n').find((line) => /^\s*\[?\w*Error\b[^(]*:/.test(line)) ?? 'no reason given';
       reject(new HarnessError('LAB_NOT_READY', `could not lock ${file}: ${last.trim()}`));
     });
   });

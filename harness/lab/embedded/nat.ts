@@ -1,3 +1,4 @@
+import { Copier } from '../../../agents/wire/copier.js';
 import { isWrapped, putWrap, WRAP_BYTES, wrapIp, wrapPort } from '../../../agents/wire/gateway.js';
 import type { Actor, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
 import type { NatConfig } from '../../plan/types.js';
@@ -58,6 +59,8 @@ export class Nat implements Actor {
   readonly #linkLoss: number;
   readonly #outChance: Prng;
   readonly #inChance: Prng;
+  readonly #outCopier = new Copier();
+  readonly #inCopier = new Copier();
 
   constructor(options: NatOptions) {
     const { wire, config } = options;
@@ -121,9 +124,8 @@ export class Nat implements Actor {
     }
     const tx = this.#public.tx;
     const to = this.#public.slot();
-    const from = off + WRAP_BYTES;
     const bytes = len - WRAP_BYTES;
-    for (let i = 0; i < bytes; i++) tx[to + i] = b[from + i]!;
+    this.#outCopier.copy(b, off + WRAP_BYTES, tx, to, bytes);
     this.#public.commit(bytes, port, dstIp, dstPort);
   };
 
@@ -142,7 +144,7 @@ export class Nat implements Actor {
     const tx = this.#lan.tx;
     const to = this.#lan.slot();
     putWrap(tx, to, srcIp, srcPort);
-    for (let i = 0; i < len; i++) tx[to + WRAP_BYTES + i] = b[off + i]!;
+    this.#inCopier.copy(b, off, tx, to + WRAP_BYTES, len);
     this.#lan.commit(len + WRAP_BYTES, this.#lanIp[localPort]!, this.#lanPort[localPort]!);
   };
 

@@ -1,3 +1,4 @@
+import { Copier } from '../../../agents/wire/copier.js';
 import type { Actor, MediaPorts, MediaSink, Wire } from '../../../agents/wire/types.js';
 
 export const SIDE = { A: 0, B: 1 } as const;
@@ -44,6 +45,7 @@ export class MediaRelay implements Actor {
   readonly #latched = new Uint8Array(65_536);
   readonly #count = new Uint32Array(65_536);
   readonly #lastUs = new Float64Array(65_536);
+  readonly #copier = new Copier();
 
   constructor(options: RelayOptions) {
     this.ip = options.ip;
@@ -129,7 +131,7 @@ export class MediaRelay implements Actor {
     }
     const tx = this.#media.tx;
     const to = this.#media.slot();
-    for (let i = 0; i < len; i++) tx[to + i] = bytes[off + i]!;
+    this.#copier.copy(bytes, off, tx, to, len);
     this.#media.commit(len, peer, this.#toIp[peer]!, toPort);
     this.metrics.forwardedTotal++;
   };
