@@ -76,8 +76,9 @@ function defaultOf(module: unknown): unknown {
 
 function checkScenario(data: unknown, ref: string): Scenario {
   const where = `scenario ${ref}`;
-  if (data === undefined) {
-    throw new HarnessError('BAD_PLAN', `${where}: has no default export; write "export default defineScenario({ … })"`);
+  if (typeof data !== 'object' || data === null) {
+    const found = data === undefined ? 'no default export' : `a default export that is a ${typeof data}`;
+    throw new HarnessError('BAD_PLAN', `${where}: has ${found}; write "export default defineScenario({ … })"`);
   }
   const scenario = checked(scenarioSchema, data, 'BAD_PLAN', where) as unknown as Scenario;
   const params: Params = scenario.params;

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { HarnessError } from '../errors.js';
+import { type LoadedScenario, loadScenario } from './load.js';
+import { type PlanOptions, resolvePlan } from './resolve.js';
+import { validatePlan } from './schema.js';
+
+const stamp = { now: new Date('2026-11-22T10:15:00.123Z'), suffix: 'ab12' };
+const peak: LoadedScenario = await loadScenario('peak-dial');
+const plan = (options: PlanOptions) => resolvePlan(peak, options, stamp);
+
+function configOf(options: PlanOptions) {
+  const { target } = plan(options);
+  if (target.kind !== 'embedded') throw new Error('not embedded');
+  return target.config;
+}
+
+describe('peak-dial resolves', () => {
+  it('to the control', () => {
+    const control = plan({});
+    expect(control).toMatchObject({
+      runId: 'peak-dial-none-20261122-101500-ab12',
+      incident: 'none',
+      injectedCause: null,
+      seed: 1,
+      mode: 'real',
+      faults: [],
+      agents: { callerWorkers: 1, maxCallsPerWorker: 4096, mediaBackend: 'auto' },
+      command: 'deadair run peak-dial --seed 1',
+    });
+    expect(control.budgets).toContain('mos: p(5)>3.6');
+    expect(validatePlan(JSON.parse(JSON.stringify(control)))).toEqual(control);
+  });
+
+  it('each incident and cure', () => {
+    for (const [name, incident] of Object.entries(peak.scenario.incidents ?? {})) {
+      expect(plan({ incident: name }).injectedCause).toBe(incident.cause);
+      if (incident.cure) expect(plan({ incident: name, cured: true }).cured).toBe(true);
+    }
+    expect(configOf({ incident: 'trunk-channels', cured: true }).trunks).toEqual([
+      { cps: 0, channels: 100 },
+      { cps: 0, channels: 100 },
+    ]);
+    expect(plan({ incident: 'db-stall' }).faults).toEqual([{ kind: 'db-lock', atMs: 8000, forMs: 12_000 }]);
+    expect(plan({ incident: 'nat-table', cured: true }).runId).toBe('peak-dial-nat-table-cured-20261122-101500-ab12');
+  });
+
+  it('defaults < incident < cure < --set', () => {
+    const max = (options: PlanOptions): number => configOf(options).nat.maxSessions;
+    expect(max({})).toBe(4096);
+    expect(max({ incident: 'nat-table' })).toBe(128);
+    expect(max({ incident: 'nat-table', cured: true })).toBe(512);
+    expect(max({ incident: 'nat-table', cured: true, set: ['nat.maxSessions=99'] })).toBe(99);
+  });
+
+  it('the rest of the command line', () => {
+    const options = { incident: 'nat-table', cured: true, seed: '7', simulate: true, mediaBackend: 'sockets' };
+    const p = plan({ ...options, set: ['media=none', 'burst=10'], budget: ['ser: rate>0.9'], defaultBudgets: false });
+    expect(p).toMatchObject({ seed: 7, mode: 'simulated', budgets: ['ser: rate>0.9'], call: { media: 'none' } });
+    expect(p.command).toBe(
+      "deadair run peak-dial --incident nat-table --cured --seed 7 --set media=none --set burst=10 --no-default-budgets --budget 'ser: rate>0.9' --simulate --media-backend sockets",
+    );
+    expect(plan({ set: ['media=none'] }).budgets.join()).not.toContain('mos');
+  });
+
+  it('targets', () => {
+    const at = (target: string, authorise?: string) => plan({ target, ...(authorise ? { authorise } : {}) }).target;
+    expect(at('sip:service@127.0.0.1')).toMatchObject({ host: '127.0.0.1', port: 5060 });
+    expect(at('sip:localhost:5070;transport=UDP')).toMatchObject({ kind: 'sip', host: '127.0.0.1', port: 5070 });
+    expect(at('sip:a@10.0.0.1', '10.0.0.1')).toMatchObject({ host: '10.0.0.1' });
+  });
+});
+
+describe('one line for', () => {
+  const example = 'for example sip:service@127.0.0.1:5060';
+  const cases: [string, PlanOptions, string, string][] = [
+    [
+      'an unknown incident',
+      { incident: 'nat-tabel' },
+      'UNKNOWN_INCIDENT',
+      'scenario peak-dial has no incident nat-tabel (did you mean nat-table?); it has none, nat-table, rtp-ports, trunk-cps, trunk-channels, db-stall, packet-loss',
+    ],
+    ['a cure of nothing', { cured: true }, 'BAD_PLAN', '--cured: name what to cure with --incident'],
+    [
+      'no cure',
+      { incident: 'packet-loss', cured: true },
+      'BAD_PLAN',
+      '--cured: incident packet-loss has no cure: the link is outside the platform, and nothing that the platform can set brings the packets back',
+    ],
+    [
+      'no value',
+      { set: ['burst'] },
+      'BAD_PLAN',
+      '--set burst: expected key=value, for example --set nat.maxSessions=128',
+    ],
+    ['no number', { set: ['burst=many'] }, 'BAD_PLAN', '--set burst=many: burst must be a number (default 150 calls)'],
+    ['an empty number', { set: ['burst='] }, 'BAD_PLAN', '--set burst=: burst must be a number (default 150 calls)'],
+    ['a fraction', { set: ['nodes=1.5'] }, 'BAD_PLAN', '--set nodes=1.5: nodes must be a whole number (default 2)'],
+    [
+      'range',
+      { set: ['nat.linkLoss=2'] },
+      'BAD_PLAN',
+      '--set nat.linkLoss=2: nat.linkLoss must be from 0 to 1 (default 0)',
+    ],
+    ['choices', { set: ['media=x'] }, 'BAD_PLAN', '--set media=x: media must be rtp or none (default rtp)'],
+    ['a flag', { set: ['rtcp=1'] }, 'BAD_PLAN', '--set rtcp=1: rtcp must be a boolean (default true)'],
+    [
+      'crossed bounds',
+      { set: ['ringMsMin=900'] },
+      'BAD_PLAN',
+      'scenario peak-dial: build(): call.ringMs: the shortest (900 ms) is longer than the longest (800 ms)',
+    ],
+    [
+      'too many calls',
+      { set: ['burst=20000000'] },
+      'BAD_PLAN',
+      'arrivals: 20,000,020 calls are more than the 10 million of one run; lower the rate or the duration of a stage',
+    ],
+    ['a seed', { seed: 'x' }, 'BAD_PLAN', '--seed x: must be a whole number from 0 to 4294967295'],
+    ['a backend', { mediaBackend: 'x' }, 'BAD_PLAN', '--media-backend x: must be one of auto, raw, sockets, dgram'],
+    [
+      'a stack',
+      { stack: 'docker' },
+      'BAD_PLAN',
+      '--stack docker: there is only embedded; for a platform of your own use --target <sip-uri>',
+    ],
+    ['both', { stack: 'embedded', target: 'sip:127.0.0.1' }, 'BAD_PLAN', '--stack and --target exclude each other'],
+    [
+      'an incident elsewhere',
+      { incident: 'nat-table', target: 'sip:127.0.0.1' },
+      'BAD_PLAN',
+      '--incident nat-table: an incident is done to the embedded platform, and --target replaces that; leave one out',
+    ],
+    [
+      'a limit elsewhere',
+      { set: ['nodes=3'], target: 'sip:127.0.0.1' },
+      'BAD_PLAN',
+      '--set nodes=3: nodes is of the embedded platform, which --target replaces',
+    ],
+    [
+      'no URI',
+      { target: '127.0.0.1' },
+      'BAD_TARGET',
+      `--target 127.0.0.1: expected a SIP URI with an IPv4 address, ${example}`,
+    ],
+    [
+      'a name',
+      { target: 'sip:pbx.example' },
+      'BAD_TARGET',
+      '--target sip:pbx.example: pbx.example is neither an IPv4 address nor localhost; names are not looked up',
+    ],
+    [
+      'TCP',
+      { target: 'sip:127.0.0.1;transport=tcp' },
+      'BAD_TARGET',
+      '--target sip:127.0.0.1;transport=tcp: transport tcp is not supported; only udp is',
+    ],
+    ['a port', { target: 'sip:127.0.0.1:0' }, 'BAD_TARGET', '--target sip:127.0.0.1:0: port 0 must be from 1 to 65535'],
+    [
+      'multicast',
+      { target: 'sip:224.0.1.75', authorise: '224.0.1.75' },
+      'BAD_TARGET',
+      '--target sip:224.0.1.75: 224.0.1.75 is no address of one host',
+    ],
+    [
+      'no authority',
+      { target: 'sip:10.0.0.1' },
+      'NOT_AUTHORISED',
+      '--target sip:10.0.0.1: 10.0.0.1 is outside 127.0.0.0/8; if you may load it, add --authorise 10.0.0.1',
+    ],
+    [
+      'authority over another',
+      { target: 'sip:10.0.0.1', authorise: '10.0.0.2' },
+      'NOT_AUTHORISED',
+      '--target sip:10.0.0.1: 10.0.0.1 is outside 127.0.0.0/8, and --authorise names 10.0.0.2; if you may load it, add --authorise 10.0.0.1',
+    ],
+  ];
+  it.each(cases)('%s', (_what, options, code, message) => {
+    const error = caught(() => plan(options));
+    expect(error.message).toBe(message);
+    expect(error.code).toBe(code);
+    expect(error.exitCode).toBe(104);
+  });
+
+  it('an unknown parameter, with the nearest', () => {
+    expect(caught(() => plan({ set: ['nat.maxSession=1'] })).message).toMatch(
+      /^--set nat\.maxSession=1: there is no parameter nat\.maxSession \(did you mean nat\.maxSessions\?\); there are quietCps, /,
+    );
+    expect(caught(() => plan({ set: ['constructor=1'] })).message).toContain('there is no parameter constructor');
+  });
+
+  it('a budget', () => {
+    expect(caught(() => plan({ budget: ['mos: rate<1'] })).code).toBe('BAD_BUDGET');
+  });
+
+  it('a plan.json that was changed by hand', () => {
+    const good = plan({});
+    const read = (change: object): string =>
+      caught(() => validatePlan({ ...good, ...change }, 'results/x/plan.json')).message;
+    expect(read({ seed: -1 })).toBe('results/x/plan.json: seed: Too small: expected number to be >=0');
+    expect(read({ drainMs: undefined })).toBe('results/x/plan.json: drainMs: expected number, but it is missing');
+    expect(read({ arrivals: [{ ...good.arrivals[0], toCps: 'x' }] })).toBe(
+      'results/x/plan.json: arrivals[0].toCps: expected number, received string',
+    );
+  });
+});
+
+function caught(work: () => unknown): HarnessError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof HarnessError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
