@@ -16,7 +16,8 @@ import type { MediaRelay, RelaySession } from './relay.js';
 import { type Pacer, ThreadPool } from './threads.js';
 
 export interface NodeOptions extends NodeConfig {
-  name: string;
+  /** 1, 2, ... */
+  number: number;
   ip: number;
   port: number;
   maxCalls: number;
@@ -27,7 +28,7 @@ export interface NodeOptions extends NodeConfig {
   cdrInline: boolean;
   pacer: Pacer;
   salt: number;
-  wallClockMs: (nowUs: number) => number;
+  t0Us: number;
 }
 
 /** What the node knows of its trunks: the platform's own view of the carrier. */
@@ -97,8 +98,11 @@ export class PbxNode implements TransactionUser {
   #nowUs = 0;
   #nextSweepUs = 0;
 
+  readonly #wire: Wire;
+
   constructor(wire: Wire, options: NodeOptions) {
     this.#o = options;
+    this.#wire = wire;
     const n = options.maxCalls;
     this.#pool = new IndexPool(n);
     this.#generation = new Uint16Array(n * 2);
@@ -145,7 +149,7 @@ export class PbxNode implements TransactionUser {
       this.rtpTimeoutTotal++;
       this.#bye(c, A, RTP_TIMEOUT);
       this.#bye(c, B, RTP_TIMEOUT);
-      this.#finish(c, 'rtp-timeout', null);
+      this.#finish(c, 200, null);
     }
   }
 
@@ -177,7 +181,7 @@ export class PbxNode implements TransactionUser {
     // The 200 waits with the CDR when the thread does: keep what it has to repeat of the request.
     const echo = new Uint8Array(2048);
     const length = writeEcho(msg, srcIp, srcPort, null, echo, 0);
-    this.#finish(c, 'answered', () => {
+    this.#finish(c, 200, () => {
       const { port } = this.#stack;
       const at = port.slot();
       let p = writeBytes(port.tx, at, statusLine(200));
@@ -343,7 +347,7 @@ export class PbxNode implements TransactionUser {
   #fail(c: number, status: number, reason: Uint8Array | null): void {
     const call = this.#calls[c]!;
     this.#respond(call, status, reason, false);
-    this.#finish(c, `rejected ${status}`, null);
+    this.#finish(c, status, null);
   }
 
   onAck(msg: SipMessage, nowUs: number): void {
@@ -372,7 +376,7 @@ export class PbxNode implements TransactionUser {
     call.aTx = -1;
     this.#bye(c, A, null);
     this.#bye(c, B, null);
-    this.#finish(c, 'no-ack', null);
+    this.#finish(c, 200, null);
   }
 
   onTimeout(c: number, tx: number, method: number): void {
@@ -426,21 +430,21 @@ export class PbxNode implements TransactionUser {
   }
 
   /** Writes the CDR. In line: this thread waits for the commit, and only then goes on with `then` and frees the call. */
-  #finish(c: number, disposition: string, then: (() => void) | null): void {
+  #finish(c: number, code: number, then: (() => void) | null): void {
     const o = this.#o;
     const call = this.#calls[c]!;
     if (call.state === UP) this.views[call.trunk]!.calls--;
     call.state = ENDING;
-    const wall = (us: number): number | null => (Number.isNaN(us) ? null : o.wallClockMs(us));
+    const { t0Us } = o;
     const row = {
       callId: call.callId,
-      caller: 'deadair',
-      callee: call.user,
-      node: o.name,
-      startMs: o.wallClockMs(call.startUs),
-      answerMs: wall(call.answerUs),
-      endMs: o.wallClockMs(this.#nowUs),
-      disposition,
+      node: o.number,
+      from: 'deadair',
+      to: call.user,
+      startMs: (call.startUs - t0Us) / 1000,
+      answeredMs: (call.answerUs - t0Us) / 1000,
+      endedMs: (this.#nowUs - t0Us) / 1000,
+      code,
     };
     const release = (): void => {
       then?.();
@@ -453,6 +457,7 @@ export class PbxNode implements TransactionUser {
     }
     this.threads.occupy();
     o.cdr.write(row, () => {
+      this.#nowUs = this.#wire.nowUs();
       release();
       this.threads.release();
     });

@@ -1,0 +1,122 @@
+import type { CallPlan } from '../harness/plan/types.js';
+import type { Counters } from './counters.js';
+import { MediaEngine } from './rtp/media.js';
+import type { LegStore } from './store.js';
+import { Callee } from './uas.js';
+import { Caller } from './uac.js';
+import { behindGateway } from './wire/gateway.js';
+import type { Actor, MediaPorts, Wire } from './wire/types.js';
+
+/** All that one worker hosts, as data that can cross a thread or a process. */
+export interface FleetPlan {
+  worker: number;
+  seed: number;
+  /** 16 bits; differs between workers of one run, and between runs against the same target. */
+  salt: number;
+  runTag: string;
+  maxCalls: number;
+  call: CallPlan;
+  /** Callers; null in a worker that only answers. */
+  callers: {
+    ip: number;
+    /** Subscribers behind a router send everything through it. */
+    gateway: { ip: number; port: number } | null;
+    hop: { ip: number; port: number };
+    domain: string;
+    user: string | null;
+    first: number;
+    stride: number;
+  } | null;
+  callees: { ip: number; port: number } | null;
+}
+
+const MEDIA_PORT_MIN = 10_000;
+const MEDIA_PORT_MAX = 65_535;
+
+/** The agents of one worker on one wire: callers, called parties, and their audio. */
+export class Fleet implements Actor {
+  readonly caller: Caller | null = null;
+  readonly callee: Callee | null = null;
+  readonly mediaKinds: string[] = [];
+  readonly #actors: Actor[] = [];
+
+  constructor(
+    wire: Wire,
+    plan: FleetPlan,
+    arrivals: Float64Array,
+    store: LegStore,
+    counters: Counters,
+    t0Us: number,
+  ) {
+    const media = (on: Wire, ip: number): MediaEngine | null => {
+      if (plan.call.media === 'none') return null;
+      const engine = new MediaEngine({
+        store,
+        counters,
+        nowUs: wire.nowUs(),
+        maxLegs: plan.maxCalls,
+        t0Us,
+        rtcp: plan.call.rtcp,
+        ptimeMs: 20,
+        ...(wire.kind === 'memory' ? {} : { clockUs: () => wire.nowUs() }),
+      });
+      const ports: MediaPorts = on.openMedia({ ip, portMin: MEDIA_PORT_MIN, portMax: MEDIA_PORT_MAX }, engine.sink);
+      engine.attach(ports);
+      this.mediaKinds.push(ports.kind);
+      this.#actors.push(engine);
+      return engine;
+    };
+    const { worker, seed, salt, runTag, maxCalls, call } = plan;
+    const common = { seed, worker, maxCalls, t0Us, store, counters };
+    if (plan.callees !== null) {
+      const { ip, port } = plan.callees;
+      this.callee = new Callee(wire, {
+        ...common,
+        ip,
+        port,
+        ringMs: call.ringMs,
+        salt: salt ^ 0x5555,
+        media: media(wire, ip),
+      });
+      this.#actors.push(this.callee);
+    }
+    if (plan.callers !== null) {
+      const { ip, gateway, hop, domain, user, first, stride } = plan.callers;
+      const on = gateway === null ? wire : behindGateway(wire, gateway.ip, gateway.port);
+      this.caller = new Caller(on, {
+        ...common,
+        ip,
+        port: 0,
+        hopIp: hop.ip,
+        hopPort: hop.port,
+        domain,
+        user,
+        arrivals,
+        first,
+        stride,
+        call,
+        salt,
+        runTag,
+        media: media(on, ip),
+      });
+      this.#actors.push(this.caller);
+    }
+  }
+
+  /** No arrivals are left and no call is up. */
+  get idle(): boolean {
+    return (this.caller === null || (this.caller.exhausted && this.caller.callsUp === 0)) && this.calleeIdle;
+  }
+  get calleeIdle(): boolean {
+    return this.callee === null || this.callee.callsUp === 0;
+  }
+
+  tick(nowUs: number): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#actors.length; i++) {
+      const next = this.#actors[i]!.tick(nowUs);
+      if (next < due) due = next;
+    }
+    return due;
+  }
+}

@@ -1,0 +1,51 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { COMMAND, Control, STATE } from './control.js';
+import { COUNTER_INDEX, Counters } from './counters.js';
+import { Fleet, type FleetPlan } from './fleet.js';
+import { LegStore } from './store.js';
+import { hostActors } from './thread.js';
+import type { MediaWish } from './wire/media.js';
+
+/** What the control plane hands to an agents' thread. */
+export interface AgentsData {
+  plan: FleetPlan;
+  arrivals: SharedArrayBuffer;
+  legs: SharedArrayBuffer;
+  legCapacity: number;
+  counters: SharedArrayBuffer;
+  control: SharedArrayBuffer;
+  media: MediaWish;
+}
+
+/** How often counters of the wire are copied out, us. */
+const PUBLISH_US = 50_000;
+
+const data = workerData as AgentsData;
+const control = new Control(data.control);
+const counters = new Counters(data.counters);
+
+await hostActors(control, parentPort!, data.media, (wire, t0Us) => {
+  const store = new LegStore(data.legs, data.legCapacity);
+  const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us);
+  const v = counters.values;
+  let published = 0;
+  let hungUp = false;
+  return {
+    actors: [fleet],
+    info: { mediaKinds: fleet.mediaKinds },
+    onTurn: (nowUs) => {
+      if (control.command === COMMAND.HANG_UP && !hungUp) {
+        hungUp = true;
+        fleet.caller?.hangUpAll(nowUs);
+      }
+      if (nowUs - published < PUBLISH_US) return;
+      published = nowUs;
+      v[COUNTER_INDEX.sendDropped] = wire.counters.sendDropped;
+      v[COUNTER_INDEX.receiveDropped] = wire.counters.receiveDropped;
+      v[COUNTER_INDEX.unreachable] = wire.counters.unreachable;
+      v[COUNTER_INDEX.busyUs] = control.busyUs;
+      v[COUNTER_INDEX.idleUs] = control.idleUs;
+      control.state = fleet.idle ? STATE.IDLE : STATE.READY;
+    },
+  };
+});

@@ -1,0 +1,120 @@
+import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
+import type { LegStore } from '../../agents/store.js';
+import type { FrameRow, GeneratorRecord, LoadRecord } from '../collect/schema.js';
+import type { RunStore } from '../collect/store.js';
+
+/** One agents' worker as the collector sees it: shared memory, readable even when the worker is dead. */
+export interface GatheredWorker {
+  name: string;
+  legs: LegStore;
+  counters: Counters;
+  /** Arrivals of this worker, ms, so that what a dead worker never offered is known. */
+  arrivals: Float64Array;
+  first: number;
+  stride: number;
+  died: boolean;
+  /** How late it was at its death, ms of the run; Infinity while it lives. */
+  diedAtMs: number;
+}
+
+export interface Totals {
+  offered: number;
+  started: number;
+  blocked: number;
+  ended: number;
+  open: number;
+  answered: number;
+}
+
+/** Turns shared memory into rows: finished legs as they come, counters once a second. */
+export class Gatherer {
+  readonly workers: GatheredWorker[] = [];
+  #nextFrameMs = 0;
+
+  constructor(private readonly store: RunStore) {}
+
+  poll(tMs: number): void {
+    for (const w of this.workers) w.legs.drain((leg) => this.store.addLeg(leg));
+    if (tMs < this.#nextFrameMs) return;
+    this.#nextFrameMs = Math.floor(tMs / 1000) * 1000 + 1000;
+    for (const w of this.workers) {
+      for (let i = 0; i < COUNTERS.length; i++) {
+        this.store.addFrame({ tMs, worker: w.name, name: COUNTERS[i]!, value: w.counters.values[i]! } satisfies FrameRow);
+      }
+    }
+  }
+
+  totals(): Totals {
+    const sum = (name: (typeof COUNTERS)[number]): number => this.workers.reduce((n, w) => n + w.counters.get(name), 0);
+    const started = sum('started');
+    const ended = sum('ended');
+    const offered = sum('offered');
+    return { offered, started, blocked: offered - started, ended, open: started - ended, answered: sum('answered') };
+  }
+
+  sum(name: (typeof COUNTERS)[number]): number {
+    return this.workers.reduce((n, w) => n + w.counters.get(name), 0);
+  }
+
+  /** The last records, those of calls that are still up too, and the sums. `endMs` is when the run ended. */
+  finish(endMs: number): LoadRecord {
+    this.#nextFrameMs = 0;
+    this.poll(endMs);
+    for (const w of this.workers) w.legs.readOpen((leg) => this.store.addLeg(leg));
+    const blockedBy: Record<string, number> = { maxCalls: 0, noPort: 0, workerDead: 0 };
+    let offered = 0;
+    let started = 0;
+    let ended = 0;
+    for (const w of this.workers) {
+      const c = w.counters;
+      let mine = c.get('offered');
+      blockedBy.maxCalls! += c.get('blockedMaxCalls');
+      blockedBy.noPort! += c.get('blockedNoPort');
+      if (w.died) {
+        // Arrivals that came due after its death were offered to nobody; one it had in hand did not start.
+        let due = 0;
+        for (let i = w.first; i < w.arrivals.length && w.arrivals[i]! <= endMs; i += w.stride) due++;
+        mine = Math.max(mine, due);
+        blockedBy.workerDead! += mine - c.get('started') - c.get('blockedMaxCalls') - c.get('blockedNoPort');
+      }
+      offered += mine;
+      started += c.get('started');
+      ended += c.get('ended');
+    }
+    return { offered, blocked: offered - started, started, ended, open: started - ended, blockedBy };
+  }
+
+  generator(wire: string, mediaBackend: string): GeneratorRecord {
+    const calls = this.workers.map((w) => w.counters.callLateness);
+    const rtp = this.workers.map((w) => w.counters.rtpLateness);
+    const of = (h: Float64Array[]): GeneratorRecord['callLatenessMs'] => ({
+      p50: quantileUs(h, 0.5) / 1000,
+      p99: quantileUs(h, 0.99) / 1000,
+      max: quantileUs(h, 1) / 1000,
+    });
+    return {
+      mediaBackend,
+      wire,
+      workers: this.workers.map((w) => {
+        const busy = w.counters.get('busyUs');
+        const all = busy + w.counters.get('idleUs');
+        return { name: w.name, died: w.died, cpuBusy: all > 0 ? busy / all : 0 };
+      }),
+      callLatenessMs: of(calls),
+      rtpLatenessMs: of(rtp),
+      rtpSent: this.sum('rtpSent'),
+      rtpReceived: this.sum('rtpReceived'),
+      sendDropped: this.sum('sendDropped'),
+      receiveDropped: this.sum('receiveDropped'),
+      unreachable: this.sum('unreachable'),
+      parseRejected: this.sum('parseRejected'),
+    };
+  }
+}
+
+/** A power of two with room for every leg that can be up, and as many that ended and were not collected yet. */
+export function legCapacity(maxCalls: number, sides: number): number {
+  let n = 64;
+  while (n < maxCalls * sides * 2) n *= 2;
+  return n;
+}

@@ -1,0 +1,202 @@
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { COMMAND, SnapshotRing, STATE } from '../../agents/control.js';
+import { Counters } from '../../agents/counters.js';
+import { LegStore } from '../../agents/store.js';
+import { monotonicUs } from '../clock.js';
+import type { RunStore } from '../collect/store.js';
+import { HarnessError } from '../errors.js';
+import { type Addresses, addressesOf, BLOCKS } from '../lab/embedded/addresses.js';
+import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
+import { arrivalInstants } from '../plan/arrivals.js';
+import type { RunPlan } from '../plan/types.js';
+import { FaultSchedule } from './faults.js';
+import { fleetPlans } from './fleets.js';
+import { Gatherer, legCapacity } from './gather.js';
+import { Thread } from './threads.js';
+import type { EngineOptions, EngineOutcome } from './types.js';
+
+const POLL_MS = 100;
+/** From GO to t0: time for every worker to build its tables and bind its sockets. */
+const LEAD_US = 600_000;
+const LOAD_MS = 20_000;
+/** After an interrupt: BYEs are sent, and this long awaited. */
+const HANG_UP_MS = 6_000;
+/** A target that has answered nothing at all by then is silent (8 INVITE retransmissions would take 32 s). */
+const SILENT_MS = 8_000;
+const TELEMETRY_WIDTH = 512;
+
+interface Platform {
+  thread: Thread;
+  ring: SnapshotRing;
+  metrics: { source: string; instance: string; metric: string }[];
+}
+
+/** Real sockets: agents and the embedded platform in threads of their own, everything on one monotonic clock. */
+export async function runReal(plan: RunPlan, store: RunStore, options: EngineOptions): Promise<EngineOutcome> {
+  const embedded = plan.target.kind === 'embedded' ? plan.target.config : null;
+  const addresses =
+    embedded === null ? null : addressesOf(randomInt(BLOCKS), embedded.nodes, embedded.trunks.length);
+  const instants = arrivalInstants(plan.arrivals, plan.seed);
+  const shared = new SharedArrayBuffer(instants.byteLength);
+  const arrivals = new Float64Array(shared);
+  arrivals.set(instants);
+
+  const gatherer = new Gatherer(store);
+  const platform = addresses === null ? null : startPlatform(plan, addresses, store.runDir);
+  const agents = fleetPlans(plan, addresses, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
+    const capacity = legCapacity(fleet.maxCalls, addresses === null ? 1 : 2);
+    const legs = LegStore.create(capacity);
+    const counters = new Counters();
+    const { first, stride } = fleet.callers!;
+    const name = `agents-${fleet.worker}`;
+    const data = {
+      plan: fleet,
+      arrivals: shared,
+      legs: legs.shared,
+      legCapacity: capacity,
+      counters: counters.shared,
+      media: plan.agents.mediaBackend,
+    };
+    const thread = new Thread(name, { file: '../../agents/worker', from: import.meta.url }, data);
+    const diedAtMs = Number.POSITIVE_INFINITY;
+    gatherer.workers.push({ name, legs: legs.store, counters, arrivals, first, stride, died: false, diedAtMs });
+    return thread;
+  });
+  options.onWorkers?.(agents.map((a) => a.worker));
+  const threads = platform === null ? agents : [platform.thread, ...agents];
+  try {
+    return await conduct(plan, store, options, { gatherer, platform, agents, threads, arrivals });
+  } finally {
+    await Promise.all(threads.map((t) => t.stop()));
+  }
+}
+
+function startPlatform(plan: RunPlan, addresses: Addresses, runDir: string): Platform {
+  if (plan.target.kind !== 'embedded') throw new Error('no embedded platform in this plan');
+  const telemetry = new SharedArrayBuffer(SnapshotRing.bytes(TELEMETRY_WIDTH, SAMPLE_CAPACITY));
+  const data = {
+    config: plan.target.config,
+    addresses,
+    seed: plan.seed,
+    maxCalls: plan.agents.maxCallsPerWorker * plan.agents.callerWorkers,
+    file: join(runDir, CDR_FILE),
+    media: plan.agents.mediaBackend,
+    telemetry,
+    telemetryWidth: TELEMETRY_WIDTH,
+  };
+  const thread = new Thread('platform', { file: '../lab/embedded/worker', from: import.meta.url }, data);
+  return { thread, ring: new SnapshotRing(telemetry, TELEMETRY_WIDTH, SAMPLE_CAPACITY), metrics: [] };
+}
+
+export const CDR_FILE = 'cdr.sqlite';
+
+interface Parts {
+  gatherer: Gatherer;
+  platform: Platform | null;
+  agents: Thread[];
+  threads: Thread[];
+  arrivals: Float64Array;
+}
+
+async function conduct(
+  plan: RunPlan,
+  store: RunStore,
+  options: EngineOptions,
+  parts: Parts,
+): Promise<EngineOutcome> {
+  const { gatherer, platform, agents, threads } = parts;
+  await untilAll(threads, (t) => t.loaded, LOAD_MS);
+  const t0Us = monotonicUs() + LEAD_US;
+  for (const t of threads) {
+    t.control.t0Us = t0Us;
+    t.control.command = COMMAND.GO;
+  }
+  const ready = await Promise.all(threads.map((t) => t.ready));
+  if (platform !== null) platform.metrics = ready[0]!.info as Platform['metrics'];
+  const ours = ready.at(-1)!;
+  options.log?.info({ wire: ours.wire, media: ours.media, why: ours.why }, 'agents are ready');
+  const behindUs = monotonicUs() - t0Us;
+  if (behindUs > 0) options.log?.warn({ behindMs: behindUs / 1000 }, 'the machine was slow to start the workers');
+
+  const lastMs = plan.arrivals.reduce((ms, stage) => ms + stage.durationMs, 0);
+  const endMs = lastMs + plan.drainMs;
+  const clockMs = (): number => (monotonicUs() - t0Us) / 1000;
+  const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
+  let interrupted: string | null = null;
+  let silent: string | null = null;
+  let hangUpAtMs = Number.POSITIVE_INFINITY;
+  for (;;) {
+    await sleep(POLL_MS);
+    const tMs = clockMs();
+    faults.poll();
+    gatherer.poll(tMs);
+    drainTelemetry(platform, store);
+    if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals() });
+    for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, tMs, options);
+    if (platform?.thread.died) throw new HarnessError('WORKER_DIED', `the embedded platform: ${platform.thread.died}`);
+    if (interrupted === null && options.signal?.aborted) {
+      interrupted = 'interrupted';
+      hangUpAtMs = tMs;
+      for (const a of agents) a.control.command = COMMAND.HANG_UP;
+    }
+    silent ??= silenceOf(plan, gatherer, tMs, parts.arrivals[0] ?? 0);
+    const alive = agents.filter((a) => a.died === null);
+    if (alive.every((a) => a.control.state === STATE.IDLE) && (tMs > lastMs || interrupted !== null)) break;
+    if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
+  }
+  await faults.finish();
+  // The agents first: what they have open now is what is open.
+  await Promise.all(agents.map((a) => a.stop()));
+  const durationMs = clockMs();
+  if (platform !== null) await platform.thread.stop();
+  drainTelemetry(platform, store);
+  const load = gatherer.finish(durationMs);
+  const media = plan.call.media === 'none' ? 'none' : ours.media;
+  return {
+    durationMs,
+    load,
+    generator: gatherer.generator(ours.wire, media),
+    interrupted,
+    sources: [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
+    silent,
+  };
+}
+
+function drainTelemetry(platform: Platform | null, store: RunStore): void {
+  platform?.ring.drain((tMs, values) => {
+    for (let i = 0; i < platform.metrics.length; i++) {
+      const { source, instance, metric } = platform.metrics[i]!;
+      store.addTelemetry({ tMs, source, instance, metric, value: values[i]! });
+    }
+  });
+}
+
+function noteDeath(gatherer: Gatherer, i: number, agent: Thread, tMs: number, options: EngineOptions): void {
+  const worker = gatherer.workers[i]!;
+  if (agent.died === null || worker.died) return;
+  worker.died = true;
+  worker.diedAtMs = tMs;
+  options.log?.error({ worker: worker.name, why: agent.died }, 'a worker died; its counts are kept');
+}
+
+/** Nothing came back at all: said at once when ICMP said that nobody listens, else when it has had time enough. */
+function silenceOf(plan: RunPlan, gatherer: Gatherer, tMs: number, firstMs: number): string | null {
+  if (plan.target.kind !== 'sip' || gatherer.sum('started') === 0 || gatherer.sum('sipReceived') > 0) return null;
+  const { host, port } = plan.target;
+  if (gatherer.sum('unreachable') > 0 && tMs > firstMs + 1_000) {
+    return `${host}:${port} does not answer: nothing listens on that UDP port (ICMP port unreachable)`;
+  }
+  if (tMs < firstMs + SILENT_MS) return null;
+  return `${host}:${port} does not answer: no reply to any INVITE in ${SILENT_MS / 1000} s; check address, port and firewall`;
+}
+
+async function untilAll(threads: readonly Thread[], done: (t: Thread) => boolean, limitMs: number): Promise<void> {
+  const untilUs = monotonicUs() + limitMs * 1000;
+  while (!threads.every(done)) {
+    if (monotonicUs() > untilUs) throw new HarnessError('WORKER_DIED', `worker threads did not start in ${limitMs / 1000} s`);
+    await sleep(5);
+  }
+  for (const t of threads) if (t.died !== null) throw new HarnessError('WORKER_DIED', `${t.name}: ${t.died}`);
+}

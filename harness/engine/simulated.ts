@@ -1,0 +1,103 @@
+import { Counters } from '../../agents/counters.js';
+import { Fleet } from '../../agents/fleet.js';
+import { LegStore } from '../../agents/store.js';
+import { type Impairments, MemoryWorld } from '../../agents/wire/memory.js';
+import type { RunStore } from '../collect/store.js';
+import { HarnessError } from '../errors.js';
+import { addressesOf } from '../lab/embedded/addresses.js';
+import { MemoryCdrStore } from '../lab/embedded/cdr.js';
+import { EmbeddedPlatform } from '../lab/embedded/platform.js';
+import { arrivalInstants } from '../plan/arrivals.js';
+import type { RunPlan } from '../plan/types.js';
+import { subSeed } from '../prng.js';
+import { fleetPlans } from './fleets.js';
+import { Gatherer, legCapacity } from './gather.js';
+import type { EngineOutcome, EngineOptions } from './types.js';
+
+const STEP_US = 250_000;
+/** Virtual time begins here, so that no instant is 0. */
+const START_US = 1_000_000;
+
+/** The same agents and platform on the in-memory network: one thread, virtual time, the seed decides everything. */
+export function runSimulated(
+  plan: RunPlan,
+  store: RunStore,
+  options: EngineOptions,
+  impairments: Partial<Impairments> = {},
+): EngineOutcome {
+  if (plan.target.kind !== 'embedded') {
+    throw new HarnessError('BAD_PLAN', 'a simulated run has no network: leave out --target, or --simulate');
+  }
+  const { config } = plan.target;
+  const world = new MemoryWorld({ seed: subSeed(plan.seed, 'network'), startUs: START_US, impairments });
+  const addresses = addressesOf(0, config.nodes, config.trunks.length);
+  const arrivals = arrivalInstants(plan.arrivals, plan.seed);
+  const t0Us = START_US + 100_000;
+  const lastMs = plan.arrivals.reduce((ms, stage) => ms + stage.durationMs, 0);
+  const endUs = t0Us + (lastMs + plan.drainMs) * 1000;
+
+  const platformWire = world.wire('platform');
+  const cdr = new MemoryCdrStore({ nowUs: () => world.nowUs, limit: config.cdr.queueLimit });
+  for (const fault of plan.faults) {
+    const fromUs = t0Us + fault.atMs * 1000;
+    cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
+    store.appendFault({
+      kind: fault.kind,
+      intendedAtMs: fault.atMs,
+      appliedAtMs: fault.atMs,
+      removedAtMs: fault.atMs + fault.forMs,
+      provenRemoved: true,
+      note: 'virtual time',
+    });
+  }
+  const maxCalls = plan.agents.maxCallsPerWorker * plan.agents.callerWorkers;
+  const seed = subSeed(plan.seed, 'platform');
+  const platform = new EmbeddedPlatform(platformWire, { config, addresses, cdr, seed, maxCalls, t0Us });
+  world.add(platform, platformWire);
+
+  const gatherer = new Gatherer(store);
+  const fleets = fleetPlans(plan, addresses, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
+    const wire = world.wire(`agents-${fleetPlan.worker}`);
+    const capacity = legCapacity(fleetPlan.maxCalls, 2);
+    const { store: legs } = LegStore.create(capacity);
+    const counters = new Counters();
+    const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us);
+    world.add(fleet, wire);
+    const { first, stride } = fleetPlan.callers!;
+    gatherer.workers.push({
+      name: `agents-${fleetPlan.worker}`,
+      legs,
+      counters,
+      arrivals,
+      first,
+      stride,
+      died: false,
+      diedAtMs: Number.POSITIVE_INFINITY,
+    });
+    return fleet;
+  });
+
+  let interrupted: string | null = null;
+  for (let us = START_US + STEP_US; ; us += STEP_US) {
+    world.runUntil(Math.min(us, endUs));
+    const tMs = (world.nowUs - t0Us) / 1000;
+    gatherer.poll(tMs);
+    for (const m of platform.metrics) {
+      store.addTelemetry({ tMs, source: m.source, instance: m.instance, metric: m.metric, value: m.read() });
+    }
+    options.onProgress?.({ tMs, endMs: (endUs - t0Us) / 1000, ...gatherer.totals() });
+    if (options.signal?.aborted) interrupted = 'interrupted';
+    if (interrupted !== null || world.nowUs >= endUs || fleets.every((f) => f.idle)) break;
+  }
+  const endMs = (world.nowUs - t0Us) / 1000;
+  const load = gatherer.finish(endMs);
+  const media = plan.call.media === 'rtp' ? 'memory' : 'none';
+  return {
+    durationMs: endMs,
+    load,
+    generator: gatherer.generator('memory', media),
+    interrupted,
+    sources: [...new Set(platform.metrics.map((m) => m.source))],
+    silent: null,
+  };
+}

@@ -1,0 +1,65 @@
+import { Worker } from 'node:worker_threads';
+import { COMMAND, Control, STATE } from '../../agents/control.js';
+import type { WorkerMessage } from '../../agents/thread.js';
+import { entryArgs } from '../entry.js';
+import { type ErrorCode, HarnessError } from '../errors.js';
+
+type Ready = Extract<WorkerMessage, { kind: 'ready' }>;
+
+/** A worker thread of ours, from its start to its end. */
+export class Thread {
+  readonly control = new Control();
+  readonly worker: Worker;
+  /** Why it is gone, when it went before it was told to. */
+  died: string | null = null;
+  readonly ready: Promise<Ready>;
+  readonly gone: Promise<void>;
+
+  constructor(
+    readonly name: string,
+    entry: { file: string; from: string },
+    data: object,
+  ) {
+    const [file, ...argv] = entryArgs(entry.file, entry.from);
+    this.worker = new Worker(file, { argv, execArgv: [], workerData: { ...data, control: this.control.shared } });
+    let settle: ((error: Error | null, ready?: Ready) => void) | null = null;
+    this.ready = new Promise((resolve, reject) => {
+      settle = (error, ready) => (error === null ? resolve(ready!) : reject(error));
+    });
+    // Whoever waits for it hears; nobody has to.
+    this.ready.catch(() => undefined);
+    this.gone = new Promise((resolve) => {
+      this.worker.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'ready') settle!(null, message);
+        else {
+          const error =
+            message.code === null
+              ? Object.assign(new Error(`${name}: ${message.message}`), { stack: message.stack })
+              : new HarnessError(message.code as ErrorCode, message.message);
+          this.died = message.message;
+          settle!(error);
+        }
+      });
+      this.worker.on('error', (error) => {
+        this.died = error.message;
+        settle!(error);
+      });
+      this.worker.on('exit', () => {
+        if (this.control.command !== COMMAND.STOP) this.died ??= 'the thread ended';
+        settle!(new HarnessError('WORKER_DIED', `${name}: ${this.died ?? 'the thread ended'}`));
+        resolve();
+      });
+    });
+  }
+
+  get loaded(): boolean {
+    return this.control.state >= STATE.LOADED || this.died !== null;
+  }
+
+  async stop(): Promise<void> {
+    this.control.command = COMMAND.STOP;
+    const timer = setTimeout(() => void this.worker.terminate(), 5_000);
+    await this.gone;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Where each part of one embedded platform lives: a block 127.x.y.0/24 of loopback per run, so that several runs stand
+ * beside each other. IPv4 addresses as numbers, SIP on 5060 everywhere.
+ */
+export interface Endpoint {
+  ip: number;
+  port: number;
+}
+
+export interface Addresses {
+  /** First subscriber address: a private network; only the router reaches it. */
+  callers: number;
+  /** Router, inside and outside. */
+  gateway: Endpoint;
+  natPublic: number;
+  edge: Endpoint;
+  relay: number;
+  nodes: Endpoint[];
+  trunks: Endpoint[];
+  callees: Endpoint;
+}
+
+export const SIP_PORT = 5060;
+/** Port of the router for wrapped datagrams: SOCKS (RFC 1928). */
+const GATEWAY_PORT = 1080;
+
+/** Host numbers from here on are the subscribers' private network: the platform has no route to it. */
+const SUBSCRIBERS = 200;
+
+export function isPrivate(ip: number): boolean {
+  return ip >>> 24 === 127 && (ip & 255) >= SUBSCRIBERS;
+}
+
+/** Blocks 0..16383: 127.64.0.0 to 127.127.255.0. */
+export const BLOCKS = 64 * 256;
+
+export function addressesOf(block: number, nodes: number, trunks: number): Addresses {
+  const base = (127 * 256 + 64 + Math.floor(block / 256)) * 65536 + (block % 256) * 256;
+  return {
+    callers: base + SUBSCRIBERS,
+    gateway: { ip: base + 1, port: GATEWAY_PORT },
+    natPublic: base + 2,
+    edge: { ip: base + 3, port: SIP_PORT },
+    relay: base + 4,
+    callees: { ip: base + 5, port: SIP_PORT },
+    nodes: Array.from({ length: nodes }, (_, i) => ({ ip: base + 20 + i, port: SIP_PORT })),
+    trunks: Array.from({ length: trunks }, (_, i) => ({ ip: base + 100 + i, port: SIP_PORT })),
+  };
+}

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { cpus, release, type } from 'node:os';
+import { join } from 'node:path';
+import { loadFaults } from './collect/faults.js';
+import type { EnvRecord } from './collect/schema.js';
+import { RunStore } from './collect/store.js';
+import { runReal } from './engine/real.js';
+import { runSimulated } from './engine/simulated.js';
+import type { EngineOptions } from './engine/types.js';
+import { EXIT, type ExitCode, HarnessError } from './errors.js';
+import type { RunPlan } from './plan/types.js';
+import { judge } from './verdict/index.js';
+import type { Verdict } from './verdict/types.js';
+import { packageVersion } from './version.js';
+
+export interface RunOptions extends EngineOptions {
+  /** The run's own directory, named by its runId, is made in here. */
+  outDir: string;
+}
+
+export interface RunResult {
+  runDir: string;
+  verdict: Verdict;
+  exitCode: ExitCode;
+}
+
+/**
+ * One run, from plan to verdict: plan.json, the engine's rows, env.json, and then, from the files alone, verdict.json and
+ * the reports. Throws HarnessError; what was measured until then is kept in the run's directory.
+ */
+export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunResult> {
+  const runDir = join(options.outDir, plan.runId);
+  if (existsSync(runDir)) throw new HarnessError('BAD_PLAN', `${runDir} exists already: a run never overwrites another`);
+  const store = new RunStore(runDir);
+  store.writeJson('plan.json', plan);
+  const startedAt = new Date().toISOString();
+  const engine = plan.mode === 'simulated' ? runSimulated(plan, store, options) : await runReal(plan, store, options);
+  const env: EnvRecord = {
+    schema: 'deadair.env/1',
+    runId: plan.runId,
+    startedAt,
+    durationMs: engine.durationMs,
+    node: process.version,
+    os: `${type()} ${release()}`,
+    cpus: cpus().length,
+    cpuModel: cpus()[0]?.model ?? 'unknown',
+    deadair: packageVersion(),
+    interrupted: engine.silent ?? engine.interrupted,
+    load: engine.load,
+    generator: engine.generator,
+    sources: engine.sources,
+    callee: plan.target.kind === 'embedded' ? 'agents' : 'target',
+    media: plan.call.media,
+  };
+  store.writeJson('env.json', env);
+  await store.finish();
+  const verdict = await judge(runDir, {
+    injectedCause: plan.injectedCause,
+    budgets: plan.budgets,
+    faults: loadFaults(runDir),
+    command: plan.command,
+  });
+  if (engine.silent !== null) throw new HarnessError('TARGET_SILENT', `${engine.silent} (results in ${runDir})`);
+  return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null) };
+}
+
+export function exitCodeOf(verdict: Verdict, interrupted: boolean): ExitCode {
+  if (interrupted) return EXIT.INTERRUPTED;
+  if (verdict.outcome.word === 'INVALID') return EXIT.INVALID;
+  return verdict.outcome.word === 'FAIL' ? EXIT.FAIL : EXIT.PASS;
+}
