@@ -66,8 +66,8 @@ const TIMED = `CREATE TEMP VIEW timed AS
     caller_ringingMs - caller_startedMs AS pdd_ms,
     -- RFC 6076 4.3.1 (SRD, successful): INVITE to the first status that is not 100; the 2xx where no 18x came.
     CASE WHEN answered THEN least(caller_ringingMs, answered_ms) - caller_startedMs END AS srd_ms,
-    -- RFC 6076 4.3.2 (SRD, failed): INVITE to its 4xx-6xx.
-    CASE WHEN final_code >= 400 THEN caller_rejectedMs - caller_startedMs END AS srd_failed_ms,
+    -- RFC 6076 4.3.2 (SRD, failed): INVITE to its 4xx-6xx; the 487 that our own CANCEL asked for is none.
+    CASE WHEN final_code >= 400 AND outcome = 'rejected' THEN caller_rejectedMs - caller_startedMs END AS srd_failed_ms,
     -- INVITE to 2xx; holds the callee's ringing time.
     answered_ms - caller_startedMs AS setup_ms,
     -- RFC 6076 4.4 (SDD): BYE sent to its answer, or to Timer F.
@@ -150,8 +150,11 @@ const CALLS = `CREATE TEMP VIEW calls AS
     has_caller AND (outcome = 'timeout' OR (outcome = 'rejected' AND (final_code = 408 OR final_code BETWEEN 500 AND 599)
       AND coalesce(callee_outcome_name, '') <> 'rejected')) AS failed,
     -- The caller gave up on a phone that never rang, rang too late, or was in fact answered. Ringing out is the callee's choice.
-    has_caller AND outcome = 'cancelled'
-      AND (pdd_ms IS NULL OR pdd_ms > ${SLOW_RING_MS} OR callee_answeredMs IS NOT NULL) AS cancelled_slow,
+    -- An answer that crossed the CANCEL is ended at once, so it has no planned end (RFC 3261 15).
+    has_caller AND CASE outcome
+      WHEN 'cancelled' THEN pdd_ms IS NULL OR pdd_ms > ${SLOW_RING_MS} OR callee_answeredMs IS NOT NULL
+      WHEN 'completed' THEN caller_plannedEndMs IS NULL AND (pdd_ms IS NULL OR pdd_ms > ${SLOW_RING_MS})
+      ELSE false END AS cancelled_slow,
     coalesce(callee_outcome_name = 'no-ack', false) AS no_ack,
     coalesce(caller_outcome_name = 'bye-failed', false) OR coalesce(callee_outcome_name = 'bye-failed', false) AS bye_failed
   FROM audio_${STEPS.length})`;

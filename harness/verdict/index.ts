@@ -47,6 +47,8 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     'SELECT count(*) AS n FROM graded WHERE NOT has_caller OR final_code > 0 OR caller_tryingMs IS NOT NULL OR caller_ringingMs IS NOT NULL',
   );
   const seen = await sourcesSeen(run);
+  const spoilt = causes.find((c) => c.cause === 'generator-limited')?.calls ?? 0;
+  const answersCame = calls.total === 0 || num(heard, 'n') > 0;
   return {
     schema: 'deadair.verdict/1',
     run: {
@@ -54,7 +56,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
       ...label(run.runDir),
       ...{ startedAt, durationMs, node, os, cpus, cpuModel, deadair, callee, media, interrupted },
     },
-    outcome: outcomeOf(invalidReasons(env, options.faults, calls.total === 0 || num(heard, 'n') > 0), budgets),
+    outcome: outcomeOf(invalidReasons(env, options.faults, answersCame, spoilt), budgets),
     load: { ...env.load, latenessMs: env.generator.callLatenessMs },
     calls,
     media: await mediaKpis(run),

@@ -7,6 +7,8 @@ export const LIMITS = {
   callLatenessP99Ms: 100,
   rtpLatenessP99Ms: 20,
   blockedShare: 0.01,
+  /** Of all calls, those that went bad by our own fault. */
+  spoiltShare: 0.01,
   droppedShare: 0.001,
 } as const;
 
@@ -16,7 +18,12 @@ const OURS = /maxCalls|noPort|workerDead/i;
 const pct = (x: number): string => `${Number((100 * x).toPrecision(3))} %`;
 
 /** Why the measurement cannot be trusted; empty when it can. */
-export function invalidReasons(env: EnvRecord, faults: readonly FaultRecord[], answeredAnything: boolean): string[] {
+export function invalidReasons(
+  env: EnvRecord,
+  faults: readonly FaultRecord[],
+  answeredAnything: boolean,
+  spoilt = 0,
+): string[] {
   const { generator: g, load } = env;
   const out: string[] = [];
   if (g.callLatenessMs.p99 > LIMITS.callLatenessP99Ms)
@@ -36,6 +43,8 @@ export function invalidReasons(env: EnvRecord, faults: readonly FaultRecord[], a
   const drops = g.sendDropped + g.receiveDropped;
   if (drops > 0 && drops / Math.max(1, packets + drops) > LIMITS.droppedShare)
     out.push(`the generator dropped ${nice(drops)} packets of its own (${pct(drops / Math.max(1, packets + drops))})`);
+  if (load.started > 0 && spoilt / load.started > LIMITS.spoiltShare)
+    out.push(`the generator spoilt ${nice(spoilt)} of ${nice(load.started)} calls itself`);
   const dead = g.workers.filter((w) => w.died).map((w) => w.name);
   if (dead.length > 0) out.push(`worker ${dead.join(', ')} died`);
   if (load.offered !== load.started + load.blocked || load.started !== load.ended + load.open)

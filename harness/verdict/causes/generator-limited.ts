@@ -23,12 +23,19 @@ export const generatorLimited: CauseRule = {
     // More than 1 % of a second's packets dropped by ourselves is enough to be heard.
     `CREATE OR REPLACE TEMP TABLE own_trouble AS
        SELECT t_prev AS since, t AS until FROM generator_drops WHERE drops > 0.01 * greatest(1, packets)`,
+    // Our own callee had no slot left and said 503.
+    `CREATE OR REPLACE TEMP TABLE own_refusals AS
+       SELECT t_prev AS since, t AS until FROM (
+         SELECT tMs AS t, value, coalesce(lag(tMs) OVER w, 0) AS t_prev, value - coalesce(lag(value) OVER w, 0) AS refused
+         FROM frames WHERE name = 'calleeRefused' WINDOW w AS (PARTITION BY worker ORDER BY tMs)) WHERE refused > 0`,
   ],
   rule: `
     SELECT callNo, CASE WHEN late_share > 0.1 THEN 0.93 ELSE 0.92 END AS confidence FROM (
       SELECT *, greatest(coalesce(caller_rtpSendLate / greatest(1.0, caller_rtpSent), 0),
                          coalesce(callee_rtpSendLate / greatest(1.0, callee_rtpSent), 0)) AS late_share FROM suspects)
     WHERE (poor_mos AND late_share > 0.1)
+      OR (failed AND final_code = 503 AND q850 = 0 AND EXISTS (
+            FROM own_refusals WHERE caller_rejectedMs BETWEEN since - 1000 AND until + 1000))
       OR ((poor_mos OR outcome = 'timeout' OR no_ack OR bye_failed OR cancelled_slow)
           AND EXISTS (FROM own_trouble WHERE since <= coalesce(ended_ms, talk_end_ms) AND until >= started_ms))`,
   evidence: [

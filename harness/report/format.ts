@@ -1,0 +1,35 @@
+/** Numbers as people read them. */
+
+export function count(n: number): string {
+  return Math.round(n).toLocaleString('en-US');
+}
+
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+export function percent(share: number | null): string {
+  return share === null ? '-' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** 0.3 ms, 205 ms, 1.25 s, 30.2 s. */
+export function duration(ms: number | null): string {
+  if (ms === null) return '-';
+  const size = Math.abs(ms);
+  if (size < 10) return `${ms.toFixed(1)} ms`;
+  if (size < 1000) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(size < 10_000 ? 2 : 1)} s`;
+}
+
+export function decimals(x: number | null, digits = 2): string {
+  return x === null ? '-' : x.toFixed(digits);
+}
+
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** Dotted quad. */
+export function ipv4(ip: number): string {
+  return [24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join('.');
+}

@@ -1,0 +1,113 @@
+import type { Row } from '../collect/read.js';
+import type { Quantiles, Verdict } from '../verdict/types.js';
+import { defectsOf } from './autopsy.js';
+import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
+import { ladderText } from './ladder.js';
+import { title } from './summary.js';
+import { at, n } from './timeline.js';
+
+/** Parts of the HTML report, in the order in which they are read. */
+
+export function heading(v: Verdict): string {
+  const reasons = v.outcome.reasons.map((r) => `<li>${esc(r)}</li>`).join('');
+  return `<h1><span class="word ${v.outcome.word}">${v.outcome.word}</span>${esc(title(v))}</h1>
+<p class="soft">run ${esc(v.run.id)}, started ${esc(v.run.startedAt)}, deadair ${esc(v.run.deadair)} on ${v.run.cpus} × ${esc(v.run.cpuModel)}${v.run.interrupted ? `, ended early: ${esc(v.run.interrupted)}` : ''}</p>
+${reasons === '' ? '' : `<div class="card"><ul>${reasons}</ul></div>`}`;
+}
+
+export function causes(v: Verdict): string {
+  if (v.causes.length === 0) return '<h2>Causes</h2><p>No call went bad.</p>';
+  const cards = v.causes.map(
+    (
+      c,
+    ) => `<div class="card"><h3>${esc(c.cause)} <span class="soft">${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)} of the run${c.expected ? ', as configured' : ''}</span></h3>
+<p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul><p class="cure"><b>Cure.</b> ${esc(c.cure)}</p></div>`,
+  );
+  return `<h2>Why ${plural(v.calls.bad, 'call')} went bad</h2>${cards.join('')}${attribution(v)}`;
+}
+
+function attribution(v: Verdict): string {
+  const a = v.attribution;
+  if (a === null) return '';
+  return `<p class="soft">Score: ${esc(a.injected)} was injected, and named in ${count(a.named)} of ${plural(a.badCalls, 'bad call')} (precision ${percent(a.precision)}, recall ${percent(a.recall)}). The diagnosis had not seen the plan.</p>`;
+}
+
+export function tiles(v: Verdict): string {
+  const m = v.calls.metrics;
+  const q = (x: Quantiles | null): string => (x === null ? '-' : `${duration(x.p50)} / ${duration(x.p95)}`);
+  const list: [string, string, boolean][] = [
+    ['offered', count(v.load.offered), false],
+    ['blocked', count(v.load.blocked), v.load.blocked > 0],
+    ['answered (ASR)', `${count(v.calls.answered)} (${percent(m.asr)})`, false],
+    ['dropped', count(v.calls.dropped), v.calls.dropped > 0],
+    ['bad calls', count(v.calls.bad), v.calls.bad > 0],
+    ['open at the end', count(v.load.open), false],
+    ['SRD p50 / p95', q(m.srdMs), false],
+    ['answer p50 / p95', q(m.setupMs), false],
+    ['SDD p50 / p95', q(m.sddMs), false],
+    ['SER', percent(m.ser), false],
+    ['SEER', percent(m.seer), false],
+    ['ISA', percent(m.isa), (m.isa ?? 0) > 0],
+    ['SCR', percent(m.scr), false],
+    ['dead air', count(v.media.deadAir), v.media.deadAir > 0],
+    ['one way', count(v.media.oneWay), v.media.oneWay > 0],
+    ['poor MOS', count(v.media.poorMos), v.media.poorMos > 0],
+    ['crossed audio', count(v.media.crossed), v.media.crossed > 0],
+    ['MOS p50 / p5', v.media.mos === null ? '-' : `${decimals(v.media.mos.p50)} / ${decimals(v.media.mos.p5)}`, false],
+  ];
+  const tile = ([label, value, bad]: [string, string, boolean]): string =>
+    `<div class="tile${bad ? ' bad' : ''}"><b>${esc(value)}</b><span>${label}</span></div>`;
+  return `<h2>The run in numbers</h2><div class="tiles">${list.map(tile).join('')}</div>`;
+}
+
+export function budgets(v: Verdict): string {
+  if (v.budgets.length === 0) return '';
+  const rows = v.budgets.map(
+    (b) =>
+      `<tr><td class="${b.ok ? 'ok' : 'no'}">${b.ok ? 'kept' : 'crossed'}</td><td><code>${esc(b.text)}</code></td><td>${esc(b.reason)}</td></tr>`,
+  );
+  return `<h2>Budgets</h2><div class="scroll"><table>${rows.join('')}</table></div>`;
+}
+
+export function worstCalls(rows: readonly Row[]): string {
+  if (rows.length === 0) return '';
+  const body = rows.map((r) => {
+    const heard = (d: string): string =>
+      at(r, `${d}_expected_pkts`) === null ? '-' : `${count(n(r, `${d}_recv`))} / ${count(n(r, `${d}_expected_pkts`))}`;
+    return `<tr><td>${n(r, 'callNo')}</td><td>${duration(at(r, 'started_ms'))}</td><td>${esc(String(r.cause ?? '-'))}</td><td>${esc(defectsOf(r).join('; ') || String(r.outcome))}</td><td>${heard('a2b')}</td><td>${heard('b2a')}</td><td>${decimals(at(r, 'mos'))}</td></tr>
+<tr><td></td><td colspan="6"><details><summary class="mono">${esc(String(r.caller_callId ?? r.callee_callId ?? ''))}</summary><pre>${esc(ladderText(r))}</pre></details></td></tr>`;
+  });
+  return `<h2>Worst calls</h2><div class="scroll"><table><tr><th>call</th><th>at</th><th>cause</th><th>what was wrong</th><th>callee heard</th><th>caller heard</th><th>MOS</th></tr>${body.join('')}</table></div>`;
+}
+
+export function generator(v: Verdict): string {
+  const g = v.generator;
+  const rows = [
+    [
+      'calls after their instant',
+      `p50 ${duration(g.callLatenessMs.p50)}, p99 ${duration(g.callLatenessMs.p99)}, max ${duration(g.callLatenessMs.max)}`,
+    ],
+    [
+      'RTP after its instant',
+      `p50 ${duration(g.rtpLatenessMs.p50)}, p99 ${duration(g.rtpLatenessMs.p99)}, max ${duration(g.rtpLatenessMs.max)}`,
+    ],
+    ['RTP sent / received', `${count(g.rtpSent)} / ${count(g.rtpReceived)}`],
+    [
+      'dropped by ourselves',
+      `${count(g.sendDropped)} sending, ${count(g.receiveDropped)} receiving; ${count(g.unreachable)} unreachable, ${count(g.parseRejected)} not parsed`,
+    ],
+    ['workers', g.workers.map((w) => `${w.name} ${w.died ? 'died' : percent(w.cpuBusy)}`).join(', ')],
+    ['media, wire', `${g.mediaBackend}, ${g.wire}`],
+    ['telemetry missing', v.sourcesMissing.join(', ') || 'none'],
+  ];
+  return `<h2>How the generator fared</h2><p>${esc(g.text)}.</p><div class="scroll"><table>${rows.map(([k, x]) => `<tr><th>${esc(k!)}</th><td>${esc(x!)}</td></tr>`).join('')}</table></div>`;
+}
+
+export function faults(v: Verdict): string {
+  if (v.faults.length === 0) return '';
+  const rows = v.faults.map(
+    (f) =>
+      `<tr><td>${esc(f.kind)}</td><td>${duration(f.intendedAtMs)}</td><td>${duration(f.appliedAtMs)}</td><td>${duration(f.removedAtMs)}</td><td>${f.provenRemoved ? 'proven' : '<span class="no">not proven</span>'}</td><td>${esc(f.note)}</td></tr>`,
+  );
+  return `<h2>Faults that were injected</h2><div class="scroll"><table><tr><th>fault</th><th>meant for</th><th>applied</th><th>removed</th><th>removal</th><th></th></tr>${rows.join('')}</table></div>`;
+}

@@ -1,0 +1,163 @@
+import type { OpenRun } from '../collect/read.js';
+
+/** A plot of the report: one time axis in seconds of the run, some lines. */
+export interface Line {
+  label: string;
+  /** Position in the palette; a limit is drawn grey and dashed. */
+  style: 'a' | 'b' | 'c' | 'limit' | 'bad';
+  values: (number | null)[];
+}
+export interface Plot {
+  title: string;
+  unit: string;
+  x: number[];
+  lines: Line[];
+}
+
+/** More points than this are more than a screen has. */
+const MAX_POINTS = 600;
+
+/** Runs `sql`, which gives one row per step `s` (0, 1, ...) and a column per line, and lays it on the common axis. */
+async function plot(
+  run: OpenRun,
+  steps: number,
+  stepMs: number,
+  title: string,
+  unit: string,
+  sql: string,
+  lines: readonly (readonly [column: string, label: string, style: Line['style']])[],
+  empty: number | null = null,
+): Promise<Plot | null> {
+  const rows = await run.query(sql);
+  if (rows.length === 0) return null;
+  const x = Array.from({ length: steps }, (_, i) => (i * stepMs) / 1000);
+  const out = lines.map(([, label, style]) => ({ label, style, values: new Array<number | null>(steps).fill(empty) }));
+  for (const row of rows) {
+    const s = Number(row.s);
+    if (!(s >= 0 && s < steps)) continue;
+    lines.forEach(([column], i) => {
+      const value = row[column];
+      out[i]!.values[s] = typeof value === 'number' ? Math.round(value * 1000) / 1000 : empty;
+    });
+  }
+  const told = out.filter((l) => l.values.some((v) => v !== null));
+  return told.length === 0 ? null : { title, unit, x, lines: told };
+}
+
+/** Needs the tables that diagnose leaves. */
+export async function plotsOf(run: OpenRun): Promise<Plot[]> {
+  const duration = Math.max(1000, run.env.durationMs);
+  const stepMs = Math.max(1000, Math.ceil(duration / MAX_POINTS / 1000) * 1000);
+  const steps = Math.ceil(duration / stepMs);
+  const perSecond = 1000 / stepMs;
+  const step = (t: string): string => `floor(${t} / ${stepMs})`;
+  const of = (
+    title: string,
+    unit: string,
+    sql: string,
+    lines: Parameters<typeof plot>[6],
+    empty: number | null = null,
+  ): Promise<Plot | null> => plot(run, steps, stepMs, title, unit, sql, lines, empty);
+
+  const gauge = (source: string, columns: string): string =>
+    `SELECT s, ${columns} FROM (SELECT ${step('t')} AS s, instance, * EXCLUDE (instance) FROM ${source}) GROUP BY s`;
+
+  const plots = [
+    await of(
+      'Calls per second',
+      'calls/s',
+      `WITH e AS (
+         SELECT ${step('started_ms')} AS s, 1 AS started, 0 AS answered, 0 AS bad FROM graded WHERE has_caller
+         UNION ALL SELECT ${step('answered_ms')}, 0, 1, 0 FROM graded WHERE answered AND has_caller
+         UNION ALL SELECT ${step('wrong_ms')}, 0, 0, 1 FROM suspects),
+       -- The workers' own counts, so that what was blocked is seen too; cumulative, once a second.
+       o AS (SELECT ${step('tMs - 1')} AS s, greatest(0, sum(rise)) AS offered FROM (
+         SELECT tMs, value - coalesce(lag(value) OVER (PARTITION BY worker ORDER BY tMs), 0) AS rise
+         FROM frames WHERE name = 'offered') GROUP BY 1)
+       SELECT s, sum(started) * ${perSecond} AS started, sum(answered) * ${perSecond} AS answered, sum(bad) * ${perSecond} AS bad,
+         any_value(offered) * ${perSecond} AS offered
+       FROM e FULL JOIN o USING (s) GROUP BY s`,
+      [
+        ['offered', 'offered', 'limit'],
+        ['started', 'started', 'a'],
+        ['answered', 'answered', 'b'],
+        ['bad', 'went bad', 'bad'],
+      ],
+      0,
+    ),
+    await of(
+      'Calls up',
+      'calls',
+      `SELECT s, sum(n) OVER (ORDER BY s) AS open FROM (SELECT s, sum(n) AS n FROM (
+         SELECT s::DOUBLE AS s, 0 AS n FROM range(${steps}) r(s)
+         UNION ALL SELECT ${step('started_ms')}, 1 FROM graded
+         UNION ALL SELECT ${step('ended_ms')} + 1, -1 FROM graded WHERE ended_ms IS NOT NULL) GROUP BY s)`,
+      [['open', 'up', 'a']],
+    ),
+    await of(
+      'Setup: INVITE to 200 OK',
+      'ms',
+      `SELECT ${step('started_ms')} AS s, quantile_cont(setup_ms, 0.5) AS p50, quantile_cont(setup_ms, 0.95) AS p95
+       FROM graded WHERE setup_ms IS NOT NULL GROUP BY 1`,
+      [
+        ['p50', 'p50', 'a'],
+        ['p95', 'p95', 'b'],
+      ],
+    ),
+    await of(
+      'MOS, by the second of the answer',
+      'MOS',
+      `SELECT ${step('answered_ms')} AS s, quantile_cont(mos, 0.5) AS p50, min(mos) AS min FROM graded WHERE mos IS NOT NULL GROUP BY 1`,
+      [
+        ['p50', 'p50', 'a'],
+        ['min', 'worst', 'bad'],
+      ],
+    ),
+    await of(
+      'NAT sessions',
+      'sessions',
+      gauge('nat', 'max(sessions) AS v, max(sessions_max) AS most, sum(refused) AS refused'),
+      [
+        ['v', 'in use', 'a'],
+        ['most', 'limit', 'limit'],
+        ['refused', 'refused', 'bad'],
+      ],
+    ),
+    await of(
+      'Relay ports',
+      'ports',
+      gauge('relay', 'max(ports_used) AS v, max(ports_max) AS most, sum(alloc_failed) AS failed'),
+      [
+        ['v', 'in use', 'a'],
+        ['most', 'limit', 'limit'],
+        ['failed', 'failed', 'bad'],
+      ],
+    ),
+    await of(
+      'Signalling threads of the busiest node',
+      'threads',
+      gauge('node', 'max(threads_busy) AS v, max(threads_max) AS most'),
+      [
+        ['v', 'busy', 'a'],
+        ['most', 'limit', 'limit'],
+      ],
+    ),
+    await of('Messages waiting at the busiest node', 'messages', gauge('node', 'max(inbox_depth) AS v'), [
+      ['v', 'waiting', 'a'],
+    ]),
+    await of('Oldest call record waiting for the database', 'ms', gauge('cdr', 'max(oldest_pending_ms) AS v'), [
+      ['v', 'age', 'a'],
+    ]),
+    await of(
+      'Trunks',
+      'calls',
+      `SELECT s, sum(v) AS v, sum(r) AS rejected FROM (
+         SELECT ${step('t')} AS s, instance, max(calls) AS v, sum(rejected) AS r FROM trunk GROUP BY 1, 2) GROUP BY s`,
+      [
+        ['v', 'up', 'a'],
+        ['rejected', 'refused', 'bad'],
+      ],
+    ),
+  ];
+  return plots.filter((p) => p !== null);
+}

@@ -1,0 +1,158 @@
+import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
+import { count, decimals, duration, percent, plural } from './format.js';
+
+/** What a run came to, on one screen: the verdict, the counts, the causes with their evidence, how to have it again. */
+
+const MAX_CAUSES = 3;
+const MAX_EVIDENCE = 3;
+const MAX_BUDGETS = 6;
+
+const LABEL_WIDTH = 11;
+
+/** `label` on the first line, the others below it. */
+function block(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, i) => (i === 0 ? label : '').padEnd(LABEL_WIDTH) + line);
+}
+
+export function title(v: Verdict): string {
+  const { scenario, incident, cured, seed, mode } = v.run;
+  const parts = [
+    scenario ?? v.run.id,
+    incident === null ? '' : `incident ${incident}${cured ? ', cured' : ''}`,
+    seed === null ? '' : `seed ${seed}`,
+    mode === 'simulated' ? 'simulated' : '',
+    duration(v.run.durationMs),
+  ];
+  return parts.filter((p) => p !== '').join(' · ');
+}
+
+function quantileText(name: string, q: Quantiles | null): string {
+  return q === null ? '' : `${name} p50 ${duration(q.p50)}, p95 ${duration(q.p95)}, p99 ${duration(q.p99)}`;
+}
+
+function callLines(v: Verdict): string[] {
+  const { load, calls } = v;
+  const why = Object.entries(load.blockedBy).filter(([, n]) => n > 0);
+  const blocked = why.length === 0 ? '' : ` (${why.map(([k, n]) => `${k} ${count(n)}`).join(', ')})`;
+  const lines = [
+    `${count(load.offered)} offered, ${count(load.blocked)} blocked${blocked}, ${count(load.started)} started, ${count(load.ended)} ended, ${count(load.open)} open`,
+    `${count(calls.answered)} answered (${percent(calls.metrics.asr)}): ${count(calls.completed)} completed, ${count(calls.dropped)} dropped; ${count(calls.rejected)} rejected, ${count(calls.cancelled)} cancelled, ${count(calls.timeout)} timed out`,
+  ];
+  const odd = Object.entries(calls.finalCodes).filter(([code]) => code !== '200' && code !== '0');
+  if (odd.length > 0) lines.push(`final codes: ${odd.map(([code, n]) => `${code} × ${count(n)}`).join(', ')}`);
+  return lines;
+}
+
+function mediaLine(v: Verdict): string {
+  const m = v.media;
+  if (m.judged === 0) return 'no audio was judged';
+  const found = [
+    [m.deadAir, 'dead air'],
+    [m.oneWay, 'one way'],
+    [m.crossed, 'crossed'],
+    [m.poorMos, 'poor MOS'],
+  ] as const;
+  const bad = found.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
+  const mos = m.mos === null ? '' : `; MOS p50 ${decimals(m.mos.p50)}, p5 ${decimals(m.mos.p5)}`;
+  return `${plural(m.judged, 'call')} heard (${m.backend}): ${bad.length === 0 ? 'all with audio both ways' : bad.join(', ')}${mos}`;
+}
+
+function causeLines(c: CauseFinding): string[] {
+  const sure = c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`;
+  return [
+    `${c.cause}: ${plural(c.calls, 'call')}${sure}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)}${c.expected ? ' (as configured)' : ''}`,
+    `  ${c.summary}.`,
+    ...c.evidence.slice(0, MAX_EVIDENCE).map((e) => `  - [${e.source}] ${e.text}`),
+    `  cure: ${c.cure}`,
+  ];
+}
+
+export function summaryText(v: Verdict): string {
+  const out = [`${v.outcome.word.padEnd(LABEL_WIDTH)}${title(v)}`];
+  out.push(...v.outcome.reasons.slice(0, 4).map((r) => ' '.repeat(LABEL_WIDTH) + r), '');
+  if (v.run.interrupted) out.push(...block('note', [`the run was ended early: ${v.run.interrupted}`]));
+  out.push(...block('calls', callLines(v)));
+  const setup = [quantileText('SRD', v.calls.metrics.srdMs), quantileText('answer', v.calls.metrics.setupMs)];
+  const setupText = setup.filter((s) => s !== '').join('; ');
+  if (setupText !== '') out.push(...block('setup', [setupText]));
+  if (v.run.media === 'rtp') out.push(...block('audio', [mediaLine(v)]));
+  out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]), '');
+
+  for (const c of v.causes.slice(0, MAX_CAUSES)) out.push(...block('cause', causeLines(c)));
+  const more = v.causes.slice(MAX_CAUSES);
+  if (more.length > 0) out.push(...block('and', [more.map((c) => `${c.cause} (${count(c.calls)})`).join(', ')]));
+  if (v.causes.length === 0) out.push(...block('cause', ['none: no call went bad']));
+  const a = v.attribution;
+  if (a !== null)
+    out.push(
+      ...block('score', [
+        `injected ${a.injected}: named in ${count(a.named)} of ${plural(a.badCalls, 'bad call')}, precision ${percent(a.precision)}, recall ${percent(a.recall)}`,
+      ]),
+    );
+  if (v.budgets.length > 0) {
+    // The crossed ones first: the others are only there to be seen.
+    const sorted = [...v.budgets].sort((x, y) => Number(x.ok) - Number(y.ok));
+    const lines = sorted.slice(0, MAX_BUDGETS).map((b) => `${b.ok ? 'kept   ' : 'CROSSED'} ${b.text}  (${b.reason})`);
+    if (sorted.length > MAX_BUDGETS) lines.push(`and ${sorted.length - MAX_BUDGETS} more`);
+    out.push(...block('budgets', lines));
+  }
+  out.push(...block('generator', [v.generator.text]));
+  if (v.sourcesMissing.length > 0)
+    out.push(
+      ...block('not seen', [`no telemetry from ${v.sourcesMissing.join(', ')}: causes rest on the calls alone`]),
+    );
+  out.push(...block('again', [v.reproduce]));
+  return `${out.join('\n')}\n`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+/** The same for a pull request or a ticket. */
+export function summaryMarkdown(v: Verdict): string {
+  const out = [`## ${v.outcome.word}: ${title(v)}`, ''];
+  for (const r of v.outcome.reasons) out.push(`- ${r}`);
+  if (v.outcome.reasons.length > 0) out.push('');
+  const { metrics } = v.calls;
+  const rows: [string, string][] = [
+    [
+      'offered / blocked / started / ended / open',
+      [v.load.offered, v.load.blocked, v.load.started, v.load.ended, v.load.open].map(count).join(' / '),
+    ],
+    ['answered (ASR)', `${count(v.calls.answered)} (${percent(metrics.asr)})`],
+    ['dropped', count(v.calls.dropped)],
+    ['bad calls', count(v.calls.bad)],
+    [
+      'SRD p50 / p95 / p99',
+      metrics.srdMs === null
+        ? '-'
+        : [metrics.srdMs.p50, metrics.srdMs.p95, metrics.srdMs.p99].map(duration).join(' / '),
+    ],
+    ['SER / SEER / ISA / SCR', [metrics.ser, metrics.seer, metrics.isa, metrics.scr].map(percent).join(' / ')],
+    [
+      'dead air / one way / crossed / poor MOS',
+      [v.media.deadAir, v.media.oneWay, v.media.crossed, v.media.poorMos].map(count).join(' / '),
+    ],
+    ['MOS p50 / p5', v.media.mos === null ? '-' : `${decimals(v.media.mos.p50)} / ${decimals(v.media.mos.p5)}`],
+  ];
+  out.push('| | |', '| --- | --- |', ...rows.map(([k, x]) => `| ${k} | ${cell(x)} |`), '');
+  for (const c of v.causes) {
+    out.push(
+      `### ${c.cause}: ${plural(c.calls, 'call')}, confidence ${decimals(c.confidence)}`,
+      '',
+      `${c.summary}.`,
+      '',
+    );
+    out.push(...c.evidence.map((e) => `- \`${e.source}\` ${e.text}`), '', `**Cure:** ${c.cure}`, '');
+  }
+  if (v.budgets.length > 0) {
+    out.push('| budget | | measured |', '| --- | --- | --- |');
+    out.push(
+      ...v.budgets.map((b) => `| \`${cell(b.text)}\` | ${b.ok ? 'kept' : '**crossed**'} | ${cell(b.reason)} |`),
+      '',
+    );
+  }
+  out.push(`Generator: ${v.generator.text}.`, '', '```sh', v.reproduce, '```', '');
+  return out.join('\n');
+}
