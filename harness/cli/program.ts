@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, HarnessError } from '../errors.js';
+import { packageVersion } from '../version.js';
 import { addAutopsy } from './autopsy.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
@@ -7,7 +8,6 @@ import { tell } from './output.js';
 import { addRun } from './run.js';
 import { addScenarios } from './scenarios.js';
 import { addUas } from './uas.js';
-import { packageVersion } from './version.js';
 
 const EXIT_CODES = `
 Exit codes:

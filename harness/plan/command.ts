@@ -1,4 +1,5 @@
 import type { PlanOptions } from './resolve.js';
+import { NO_INCIDENT } from './scenario.js';
 
 /** Exactly what to type to have a run again. Where results and logs go is not part of it. */
 export function commandLine(scenario: string, options: PlanOptions & { seed: number }): string {
@@ -9,7 +10,7 @@ export function commandLine(scenario: string, options: PlanOptions & { seed: num
   add('--stack', options.stack);
   add('--target', options.target);
   add('--authorise', options.authorise);
-  add('--incident', options.incident);
+  add('--incident', options.incident === NO_INCIDENT ? undefined : options.incident);
   if (options.cured) words.push('--cured');
   add('--seed', String(options.seed));
   for (const assignment of options.set ?? []) add('--set', assignment);

@@ -47,7 +47,7 @@ describe('peak-dial resolves', () => {
   it('defaults < incident < cure < --set', () => {
     const max = (options: PlanOptions): number => configOf(options).nat.maxSessions;
     expect(max({})).toBe(4096);
-    expect(max({ incident: 'nat-table' })).toBe(128);
+    expect(max({ incident: 'nat-table' })).toBe(100);
     expect(max({ incident: 'nat-table', cured: true })).toBe(512);
     expect(max({ incident: 'nat-table', cured: true, set: ['nat.maxSessions=99'] })).toBe(99);
   });

@@ -36,11 +36,11 @@ export default defineScenario({
   }),
   incidents: {
     'nat-table': {
-      summary: 'the router in front of the phones has 128 UDP sessions, and 170 calls want 341',
+      summary: 'the router in front of the phones has 100 UDP sessions, and 170 calls want 341',
       cause: 'nat-table-full',
-      // Where RTCP comes at once with RTP, 63 of the 170 calls get a pair; where it comes seconds later, the 20 quiet
-      // calls hold 40 sessions by then and 87 more get their RTP. Either way about half of the calls find it full.
-      set: { 'nat.maxSessions': 128 },
+      // The 20 quiet calls hold up to 40 sessions when the burst comes, since RTCP starts seconds after RTP. RTP of about
+      // 65 more finds a place then, and half of the calls find the table full.
+      set: { 'nat.maxSessions': 100 },
       cure: {
         summary: 'a table for the peak: 170 calls x 2 flows + 1 for SIP + half as much again, since flows linger 30 s',
         set: { 'nat.maxSessions': 512 },
