@@ -89,7 +89,9 @@ export class EmbeddedPlatform implements Actor {
         ),
     );
     if (nat !== null) this.#actors.push(nat);
-    this.#actors.push({ tick: (nowUs) => cdr.tick(nowUs) }, ...nodes, ...trunks, { tick: (nowUs) => pacer.tick(nowUs) });
+    this.#actors.push(...nodes, ...trunks, { tick: (nowUs) => pacer.tick(nowUs) });
+    // Last: the others may have written rows in this very turn.
+    this.#actors.push({ tick: (nowUs) => cdr.tick(nowUs) });
 
     const add = (source: string, instance: string, metric: string, read: () => number): void => {
       this.metrics.push({ source, instance, metric, read });
