@@ -10,7 +10,7 @@ export async function readingsAround(run: OpenRun, tMs: number): Promise<string[
   const nat = await run.one(`SELECT * FROM nat WHERE ${near} ${nearest}`);
   if (nat.t !== undefined)
     out.push(
-      `platform: NAT table ${count(n(nat, 'sessions'))} of ${count(n(nat, 'sessions_max'))} sessions${rose(nat.refused, 'flow', 'refused')}`,
+      `platform: NAT table ${count(n(nat, 'sessions'))} of ${count(n(nat, 'sessions_max'))} sessions${rose(nat.refused, 'new flow', 'refused')}`,
     );
   const relay = await run.one(`SELECT * FROM relay WHERE ${near} ${nearest}`);
   if (relay.t !== undefined)

@@ -62,6 +62,8 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
   const gauge = (source: string, columns: string): string =>
     `SELECT s, ${columns} FROM (SELECT ${step('t')} AS s, instance, * EXCLUDE (instance) FROM ${source}) GROUP BY s`;
 
+  const counted = Number((await run.one("SELECT count(*) AS n FROM frames WHERE name = 'offered'")).n) > 0;
+
   const plots = [
     await of(
       'Calls per second',
@@ -78,7 +80,7 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
          any_value(offered) * ${perSecond} AS offered
        FROM e FULL JOIN o USING (s) GROUP BY s`,
       [
-        ['offered', 'offered', 'limit'],
+        ...(counted ? ([['offered', 'offered', 'limit']] as const) : []),
         ['started', 'started', 'a'],
         ['answered', 'answered', 'b'],
         ['bad', 'went bad', 'bad'],
@@ -113,16 +115,14 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
         ['min', 'worst', 'bad'],
       ],
     ),
-    await of(
-      'NAT sessions',
-      'sessions',
-      gauge('nat', 'max(sessions) AS v, max(sessions_max) AS most, sum(refused) AS refused'),
-      [
-        ['v', 'in use', 'a'],
-        ['most', 'limit', 'limit'],
-        ['refused', 'refused', 'bad'],
-      ],
-    ),
+    await of('NAT sessions', 'sessions', gauge('nat', 'max(sessions) AS v, max(sessions_max) AS most'), [
+      ['v', 'in use', 'a'],
+      ['most', 'limit', 'limit'],
+    ]),
+    // On an axis of its own: every packet of a refused flow may count, and would flatten the sessions.
+    await of('New flows refused by the NAT', 'per step', gauge('nat', 'nullif(sum(refused), 0) AS refused'), [
+      ['refused', 'refused', 'bad'],
+    ]),
     await of(
       'Relay ports',
       'ports',

@@ -18,7 +18,7 @@ pre { overflow-x: auto; margin: 8px 0; padding: 12px; background: var(--card); b
 .cure { border-left: 3px solid var(--good); padding-left: 10px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 8px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 8px 12px; }
-.tile b { display: block; font-size: 20px; font-weight: 600; } .tile span { color: var(--soft); font-size: 12.5px; }
+.tile b { display: block; font-size: 17px; font-weight: 600; } .tile span { color: var(--soft); font-size: 12.5px; }
 .tile.bad b { color: var(--bad); }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 14px; }
 @media (max-width: 560px) { .plots { grid-template-columns: 1fr; } }

@@ -3,9 +3,12 @@ import { count, decimals, duration, percent, plural } from './format.js';
 
 /** What a run came to, on one screen: the verdict, the counts, the causes with their evidence, how to have it again. */
 
+/** Together at most 40 lines: a terminal's height, and what is read at three in the morning. */
+const MAX_REASONS = 3;
 const MAX_CAUSES = 3;
 const MAX_EVIDENCE = 3;
-const MAX_BUDGETS = 6;
+const MAX_EVIDENCE_OF_MANY = 2;
+const MAX_BUDGETS = 5;
 
 const LABEL_WIDTH = 11;
 
@@ -57,19 +60,19 @@ function mediaLine(v: Verdict): string {
   return `${plural(m.judged, 'call')} heard (${m.backend}): ${bad.length === 0 ? 'all with audio both ways' : bad.join(', ')}${mos}`;
 }
 
-function causeLines(c: CauseFinding): string[] {
+function causeLines(c: CauseFinding, evidence: number): string[] {
   const sure = c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`;
   return [
     `${c.cause}: ${plural(c.calls, 'call')}${sure}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)}${c.expected ? ' (as configured)' : ''}`,
     `  ${c.summary}.`,
-    ...c.evidence.slice(0, MAX_EVIDENCE).map((e) => `  - [${e.source}] ${e.text}`),
+    ...c.evidence.slice(0, evidence).map((e) => `  - [${e.source}] ${e.text}`),
     `  cure: ${c.cure}`,
   ];
 }
 
 export function summaryText(v: Verdict): string {
   const out = [`${v.outcome.word.padEnd(LABEL_WIDTH)}${title(v)}`];
-  out.push(...v.outcome.reasons.slice(0, 4).map((r) => ' '.repeat(LABEL_WIDTH) + r), '');
+  out.push(...v.outcome.reasons.slice(0, MAX_REASONS).map((r) => ' '.repeat(LABEL_WIDTH) + r), '');
   if (v.run.interrupted) out.push(...block('note', [`the run was ended early: ${v.run.interrupted}`]));
   out.push(...block('calls', callLines(v)));
   const setup = [quantileText('SRD', v.calls.metrics.srdMs), quantileText('answer', v.calls.metrics.setupMs)];
@@ -78,7 +81,8 @@ export function summaryText(v: Verdict): string {
   if (v.run.media === 'rtp') out.push(...block('audio', [mediaLine(v)]));
   out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]), '');
 
-  for (const c of v.causes.slice(0, MAX_CAUSES)) out.push(...block('cause', causeLines(c)));
+  const evidence = v.causes.length > 1 ? MAX_EVIDENCE_OF_MANY : MAX_EVIDENCE;
+  for (const c of v.causes.slice(0, MAX_CAUSES)) out.push(...block('cause', causeLines(c, evidence)));
   const more = v.causes.slice(MAX_CAUSES);
   if (more.length > 0) out.push(...block('and', [more.map((c) => `${c.cause} (${count(c.calls)})`).join(', ')]));
   if (v.causes.length === 0) out.push(...block('cause', ['none: no call went bad']));

@@ -147,7 +147,7 @@ export function audioOf(row: Row): AudioLine[] {
     if (heard > 0) details.push(`jitter ${duration(at(row, `${key}_jitter_ms`))}`);
     if (heard > 0) details.push(`longest gap ${duration(at(row, `${key}_max_gap_ms`))}`);
     const mos = at(row, `${key}_mos`);
-    if (mos !== null) details.push(`MOS ${mos.toFixed(2)}`);
+    if (heard > 0 && mos !== null) details.push(`MOS ${mos.toFixed(2)}`);
     const tail = details.length > 0 ? `: ${details.join(', ')}` : '';
     lines.push({ name, text: `${heard} of ${sent} packets${tail}` });
   }

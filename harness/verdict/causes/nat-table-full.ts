@@ -33,7 +33,7 @@ export const natTableFull: CauseRule = {
       sql: `SELECT sum(refused) AS refused, max(sessions) AS sessions, max(sessions_max) AS sessions_max, min(t_prev) AS since, max(t) AS until
             FROM nat WHERE refused > 0`,
       text: (r) =>
-        `the NAT table held ${nice(num(r, 'sessions'))} of ${nice(num(r, 'sessions_max'))} sessions and refused ${nice(num(r, 'refused'))} flows ${span(r)}`,
+        `the NAT table held ${nice(num(r, 'sessions'))} of ${nice(num(r, 'sessions_max'))} sessions and refused new flows ${nice(num(r, 'refused'))} times ${span(r)}`,
     },
     {
       source: 'legs',
