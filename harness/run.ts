@@ -30,7 +30,8 @@ export interface RunResult {
  */
 export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunResult> {
   const runDir = join(options.outDir, plan.runId);
-  if (existsSync(runDir)) throw new HarnessError('BAD_PLAN', `${runDir} exists already: a run never overwrites another`);
+  if (existsSync(runDir))
+    throw new HarnessError('BAD_PLAN', `${runDir} exists already: a run never overwrites another`);
   const store = new RunStore(runDir);
   store.writeJson('plan.json', plan);
   const startedAt = new Date().toISOString();
@@ -60,6 +61,8 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     faults: loadFaults(runDir),
     command: plan.command,
   });
+  const { writeReports } = await import('./report/html.js');
+  await writeReports(runDir, verdict);
   if (engine.silent !== null) throw new HarnessError('TARGET_SILENT', `${engine.silent} (results in ${runDir})`);
   return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null) };
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type OpenRun, openRun, type Row } from '../collect/read.js';
+import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { diagnose } from '../verdict/diagnose.js';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type OpenRun, openRun, type Row } from '../collect/read.js';
+import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import { diagnose } from '../verdict/diagnose.js';
 import type { Verdict } from '../verdict/types.js';
 import { escapeXml as esc } from './format.js';

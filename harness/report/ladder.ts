@@ -1,4 +1,4 @@
-import type { Row } from '../collect/read.js';
+import type { Row } from '../verdict/read.js';
 import { duration } from './format.js';
 import { audioOf, type Moment, momentsOf, type Party } from './timeline.js';
 

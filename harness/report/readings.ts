@@ -1,4 +1,4 @@
-import type { OpenRun } from '../collect/read.js';
+import type { OpenRun } from '../verdict/read.js';
 import { count, duration } from './format.js';
 import { n } from './timeline.js';
 

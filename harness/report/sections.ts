@@ -1,4 +1,4 @@
-import type { Row } from '../collect/read.js';
+import type { Row } from '../verdict/read.js';
 import type { Quantiles, Verdict } from '../verdict/types.js';
 import { defectsOf } from './autopsy.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';

@@ -1,4 +1,4 @@
-import type { OpenRun } from '../collect/read.js';
+import type { OpenRun } from '../verdict/read.js';
 
 /** A plot of the report: one time axis in seconds of the run, some lines. */
 export interface Line {

@@ -1,4 +1,4 @@
-import type { Row } from '../collect/read.js';
+import type { Row } from '../verdict/read.js';
 import { duration, ipv4 } from './format.js';
 
 /** One call as a list of moments, from a row of the view `calls`. The autopsy prints it, the ladder draws it. */

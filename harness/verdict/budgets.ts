@@ -1,6 +1,6 @@
-import type { OpenRun } from '../collect/read.js';
 import { evaluate, type MetricValues, parseBudget } from '../plan/budget.js';
 import { ratios } from './kpi.js';
+import type { OpenRun } from './read.js';
 import { num } from './rule.js';
 import type { BudgetResult } from './types.js';
 

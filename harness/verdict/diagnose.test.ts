@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openRun } from '../collect/read.js';
 import { diagnose } from './diagnose.js';
+import { openRun } from './read.js';
 import {
   deafen,
   goodCall,

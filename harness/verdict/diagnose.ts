@@ -1,7 +1,7 @@
-import type { OpenRun, Row } from '../collect/read.js';
 import { GENERATOR_DROPS } from './causes/generator-limited.js';
 import { CAUSE_RULES } from './causes/index.js';
 import { gradeCalls, readPlatform } from './platform.js';
+import type { OpenRun, Row } from './read.js';
 import { type CauseRule, nice, num } from './rule.js';
 import type { CauseFinding, EvidenceLine } from './types.js';
 

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type OpenRun, openRun } from '../collect/read.js';
 import { type FaultRecord, TELEMETRY_SOURCES } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
@@ -9,6 +8,7 @@ import { diagnose } from './diagnose.js';
 import { callKpis, mediaKpis } from './kpi.js';
 import { generatorText, invalidReasons, outcomeOf } from './outcome.js';
 import { sourcesSeen } from './platform.js';
+import { type OpenRun, openRun } from './read.js';
 import { num } from './rule.js';
 import { score } from './score.js';
 import type { Verdict } from './types.js';

@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openRun } from '../collect/read.js';
 import { judge } from './index.js';
 import { invalidReasons } from './outcome.js';
+import { openRun } from './read.js';
 import { deafen, goodCall, platformBye, refused, SyntheticRun } from './testing.js';
 
 const dirs: string[] = [];

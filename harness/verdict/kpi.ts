@@ -1,4 +1,4 @@
-import type { OpenRun, Row } from '../collect/read.js';
+import type { OpenRun, Row } from './read.js';
 import { num } from './rule.js';
 import type { Quantiles, SipMetrics, Verdict } from './types.js';
 

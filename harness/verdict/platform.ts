@@ -1,4 +1,4 @@
-import type { OpenRun } from '../collect/read.js';
+import type { OpenRun } from './read.js';
 
 /**
  * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr), one row per reading and

@@ -1,6 +1,6 @@
-import type { Row } from '../collect/read.js';
 import type { Cause } from '../plan/causes.js';
 import type { Source } from './platform.js';
+import type { Row } from './read.js';
 
 /** A fact that speaks for a cause: one aggregate over `mine`, the calls it was given. No text, no evidence. */
 export interface Evidence {

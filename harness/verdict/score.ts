@@ -1,4 +1,4 @@
-import type { OpenRun } from '../collect/read.js';
+import type { OpenRun } from './read.js';
 import { num } from './rule.js';
 import type { Attribution } from './types.js';
 

@@ -1,6 +1,6 @@
 import type { Actor, Wire } from '../../../agents/wire/types.js';
-import { subSeed } from '../../prng.js';
 import type { EmbeddedConfig } from '../../plan/types.js';
+import { subSeed } from '../../prng.js';
 import { type Addresses, isPrivate } from './addresses.js';
 import type { CdrStore } from './cdr.js';
 import { Edge } from './edge.js';

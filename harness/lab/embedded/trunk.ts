@@ -1,8 +1,9 @@
 import { Counters } from '../../../agents/counters.js';
 import { METHOD } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
-import { SipStack, type TransactionUser } from '../../../agents/sip/stack.js';
+import { SipStack } from '../../../agents/sip/stack.js';
 import { ascii } from '../../../agents/sip/text.js';
+import { QuietUser } from '../../../agents/sip/user.js';
 import { ipToString, type Wire } from '../../../agents/wire/types.js';
 import type { TrunkConfig } from '../../plan/types.js';
 import { forwardRequest, forwardResponse } from './forward.js';
@@ -24,7 +25,7 @@ const NO_CIRCUIT = ascii('Reason: Q.850;cause=34;text="No circuit/channel availa
  * The carrier: passes calls to the called parties, and enforces what the contract allows: INVITEs in any second, and
  * calls at once. Everything else is forwarded statelessly.
  */
-export class Trunk implements TransactionUser {
+export class Trunk extends QuietUser {
   readonly #stack: SipStack;
   readonly #recordRoute: Uint8Array;
   /** Call-IDs of the calls that hold a channel. */
@@ -38,6 +39,7 @@ export class Trunk implements TransactionUser {
     private readonly o: TrunkOptions,
     salt: number,
   ) {
+    super();
     this.#accepted = new Float64Array(Math.max(1, o.cps)).fill(Number.NEGATIVE_INFINITY);
     this.#recordRoute = ascii(`Record-Route: <sip:${ipToString(o.ip)}:${o.port};lr>\r\n`);
     const limits = { clientTransactions: 16, serverTransactions: 16384, messages: 16384 };
@@ -137,33 +139,5 @@ export class Trunk implements TransactionUser {
   #callId(): string {
     const { msg } = this.#stack;
     return msg.text(msg.callIdOff, msg.callIdLen);
-  }
-
-  onAck(): void {
-    // ACKs to 2xx are forwarded before they come here.
-  }
-  onCancel(): void {
-    // CANCELs are forwarded; a refused INVITE has nothing left to cancel.
-  }
-  onResponse(): void {
-    // We send no requests of our own.
-  }
-  onStrayResponse(): void {
-    // As above.
-  }
-  onTimeout(): void {
-    // As above.
-  }
-  onRetransmit(): void {
-    // As above.
-  }
-  onNoAck(): void {
-    // The platform never acknowledged our 503: its loss.
-  }
-  onRepeat(): void {
-    // Counted by the stack.
-  }
-  onRequestAgain(): void {
-    // Counted by the stack.
   }
 }

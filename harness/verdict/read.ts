@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { EnvRecord } from '../collect/schema.js';
+import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
-import { MOS_MACROS } from '../verdict/mos.js';
 import { CALLS_VIEWS, LEGS_SELECT } from './calls.js';
-import type { EnvRecord } from './schema.js';
-import { quoted } from './store.js';
+import { MOS_MACROS } from './mos.js';
 
 export type Cell = number | string | boolean | null;
 export type Row = Record<string, Cell>;

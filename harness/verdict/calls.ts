@@ -1,5 +1,5 @@
-import { JITTER_BUFFER_MS, PACKET_MS, POOR_MOS } from '../verdict/mos.js';
-import { LEG_COLUMNS, NAME_COLUMNS } from './legs.js';
+import { LEG_COLUMNS, NAME_COLUMNS } from '../collect/legs.js';
+import { JITTER_BUFFER_MS, PACKET_MS, POOR_MOS } from './mos.js';
 
 /**
  * SQL of the view `calls`: one row per call. The caller's leg is the call; the callee's leg joins it by callNo, and is
@@ -99,7 +99,9 @@ const DIRECTIONS: readonly Direction[] = [
 
 const STEPS: readonly ((d: Direction) => string)[] = [
   ({ name, at, from, sentElse }) => `
-    CASE WHEN media AND answered THEN CASE WHEN has_${from} THEN ${from}_rtpSent ELSE ${sentElse} END END AS ${name}_expected_pkts,
+    -- What was sent while the hearing leg was still there: after a slow BYE the other end goes on talking to nobody.
+    CASE WHEN media AND answered THEN CASE WHEN has_${from} THEN least(${from}_rtpSent,
+      ceil((coalesce(${at}_byeMs, ${at}_endedMs, duration_ms) - ${at}_answeredMs) / ${PACKET_MS})) ELSE ${sentElse} END END AS ${name}_expected_pkts,
     CASE WHEN media AND answered AND has_${at} THEN ${at}_rtpReceived - least(${at}_rtpDuplicate, ${at}_rtpReceived) END AS ${name}_recv,
     ${at}_jitterMs AS ${name}_jitter_ms,
     ${at}_maxGapMs AS ${name}_max_gap_ms,
