@@ -35,13 +35,15 @@ export interface RunOptions {
 export interface UasOptions {
   host: string;
   port: number;
-  /** Calls at once; one more gets 486. */
+  /** Calls at once; one more gets 503. */
   maxCalls: number;
   answerMs: number;
   /** null: until interrupted. */
   durationMs: number | null;
   media: 'rtp' | 'none';
   signal: AbortSignal;
+  /** The port is bound: calls are answered from now on. */
+  onListening?: (at: { wire: string; media: string }) => void;
 }
 export type UasSummary = object;
 

@@ -49,7 +49,6 @@ async function uas(flags: UasFlags): Promise<void> {
   if (media !== 'rtp' && media !== 'none') throw new HarnessError('BAD_PLAN', `--media ${media}: must be rtp or none`);
   const interrupt = onInterrupt();
   try {
-    tell(`answering on ${host}:${port}`);
     const summary = await serveUas({
       host,
       port,
@@ -58,6 +57,7 @@ async function uas(flags: UasFlags): Promise<void> {
       durationMs: flags.duration === undefined ? null : flags.duration * 1000,
       media,
       signal: interrupt.signal,
+      onListening: ({ wire, media }) => tell(`listening on ${host}:${port} (UDP ${wire}, media ${media})`),
     });
     const lines = Object.entries(summary).map(([name, value]) => `${name} ${value}`);
     printResult(flags.json ? JSON.stringify(summary, null, 2) : lines.join('\n'));

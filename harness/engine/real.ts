@@ -14,13 +14,12 @@ import type { RunPlan } from '../plan/types.js';
 import { FaultSchedule } from './faults.js';
 import { fleetPlans } from './fleets.js';
 import { Gatherer, legCapacity } from './gather.js';
-import { Thread } from './threads.js';
+import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 
 const POLL_MS = 100;
 /** From GO to t0: time for every worker to build its tables and bind its sockets. */
 const LEAD_US = 600_000;
-const LOAD_MS = 20_000;
 /** After an interrupt: BYEs are sent, and this long awaited. */
 const HANG_UP_MS = 6_000;
 /** A target that has answered nothing at all by then is silent (8 INVITE retransmissions would take 32 s). */
@@ -36,8 +35,7 @@ interface Platform {
 /** Real sockets: agents and the embedded platform in threads of their own, everything on one monotonic clock. */
 export async function runReal(plan: RunPlan, store: RunStore, options: EngineOptions): Promise<EngineOutcome> {
   const embedded = plan.target.kind === 'embedded' ? plan.target.config : null;
-  const addresses =
-    embedded === null ? null : addressesOf(randomInt(BLOCKS), embedded.nodes, embedded.trunks.length);
+  const addresses = embedded === null ? null : addressesOf(randomInt(BLOCKS), embedded.nodes, embedded.trunks.length);
   const instants = arrivalInstants(plan.arrivals, plan.seed);
   const shared = new SharedArrayBuffer(instants.byteLength);
   const arrivals = new Float64Array(shared);
@@ -100,19 +98,9 @@ interface Parts {
   arrivals: Float64Array;
 }
 
-async function conduct(
-  plan: RunPlan,
-  store: RunStore,
-  options: EngineOptions,
-  parts: Parts,
-): Promise<EngineOutcome> {
+async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
   const { gatherer, platform, agents, threads } = parts;
-  await untilAll(threads, (t) => t.loaded, LOAD_MS);
-  const t0Us = monotonicUs() + LEAD_US;
-  for (const t of threads) {
-    t.control.t0Us = t0Us;
-    t.control.command = COMMAND.GO;
-  }
+  const t0Us = await letGo(threads, LEAD_US);
   const ready = await Promise.all(threads.map((t) => t.ready));
   if (platform !== null) platform.metrics = ready[0]!.info as Platform['metrics'];
   const ours = ready.at(-1)!;
@@ -190,13 +178,4 @@ function silenceOf(plan: RunPlan, gatherer: Gatherer, tMs: number, firstMs: numb
   }
   if (tMs < firstMs + SILENT_MS) return null;
   return `${host}:${port} does not answer: no reply to any INVITE in ${SILENT_MS / 1000} s; check address, port and firewall`;
-}
-
-async function untilAll(threads: readonly Thread[], done: (t: Thread) => boolean, limitMs: number): Promise<void> {
-  const untilUs = monotonicUs() + limitMs * 1000;
-  while (!threads.every(done)) {
-    if (monotonicUs() > untilUs) throw new HarnessError('WORKER_DIED', `worker threads did not start in ${limitMs / 1000} s`);
-    await sleep(5);
-  }
-  for (const t of threads) if (t.died !== null) throw new HarnessError('WORKER_DIED', `${t.name}: ${t.died}`);
 }

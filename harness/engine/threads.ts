@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { COMMAND, Control, STATE } from '../../agents/control.js';
 import type { WorkerMessage } from '../../agents/thread.js';
+import { monotonicUs } from '../clock.js';
 import { entryArgs } from '../entry.js';
 import { type ErrorCode, HarnessError } from '../errors.js';
 
@@ -62,4 +64,23 @@ export class Thread {
     await this.gone;
     clearTimeout(timer);
   }
+}
+
+const LOAD_MS = 20_000;
+
+/** Waits until every thread has loaded its code, and sets them off together; t0, `leadUs` from now, is theirs and returned. */
+export async function letGo(threads: readonly Thread[], leadUs: number): Promise<number> {
+  const untilUs = monotonicUs() + LOAD_MS * 1000;
+  while (!threads.every((t) => t.loaded)) {
+    if (monotonicUs() > untilUs)
+      throw new HarnessError('WORKER_DIED', `worker threads did not start in ${LOAD_MS / 1000} s`);
+    await sleep(5);
+  }
+  for (const t of threads) if (t.died !== null) throw new HarnessError('WORKER_DIED', `${t.name}: ${t.died}`);
+  const t0Us = monotonicUs() + leadUs;
+  for (const t of threads) {
+    t.control.t0Us = t0Us;
+    t.control.command = COMMAND.GO;
+  }
+  return t0Us;
 }
