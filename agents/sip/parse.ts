@@ -129,7 +129,7 @@ export class SipMessage {
       if (p >= limit) return PARSE.BAD_HEADER; // no empty line after the headers
       const c0 = bytes[p]!;
       if (c0 === CR || c0 === LF) {
-        p += c0 === CR && bytes[p + 1] === LF ? 2 : 1;
+        p += lineEnd(bytes, p, limit);
         break;
       }
       if (count === MAX_HEADERS) return PARSE.TOO_MANY_HEADERS;
@@ -151,7 +151,7 @@ export class SipMessage {
         eol = p;
         while (eol < limit && bytes[eol] !== CR && bytes[eol] !== LF) eol++;
         if (eol >= limit) return PARSE.BAD_HEADER;
-        p = eol + (bytes[eol] === CR && bytes[eol + 1] === LF ? 2 : 1);
+        p = eol + lineEnd(bytes, eol, limit);
         if (p < limit && (bytes[p] === SP || bytes[p] === TAB)) continue;
         break;
       }
@@ -188,10 +188,12 @@ export class SipMessage {
           this.toTagLen = this.#foundLen;
           break;
         case H.CALL_ID:
+          if (this.callIdLen !== 0) return PARSE.BAD_HEADER;
           this.callIdOff = valueStart;
           this.callIdLen = valueLen;
           break;
         case H.CSEQ: {
+          if (this.cseq >= 0) return PARSE.BAD_HEADER;
           const n = readUint(bytes, valueStart, valueEnd);
           let q = valueStart;
           while (q < valueEnd && bytes[q]! >= 48 && bytes[q]! <= 57) q++;
@@ -214,8 +216,10 @@ export class SipMessage {
           }
           break;
         case H.CONTENT_LENGTH: {
-          contentLength = readUint(bytes, valueStart, valueEnd);
-          if (contentLength < 0) return PARSE.BAD_LENGTH;
+          const length = allDigits(bytes, valueStart, valueEnd) ? readUint(bytes, valueStart, valueEnd) : -1;
+          // Two that differ: nobody can tell where the body ends (RFC 4475 3.3.8).
+          if (length < 0 || (contentLength >= 0 && contentLength !== length)) return PARSE.BAD_LENGTH;
+          contentLength = length;
           break;
         }
         case H.MAX_FORWARDS:
@@ -270,13 +274,13 @@ export class SipMessage {
       this.uriLen = b - 1 - this.uriOff;
       if (this.uriLen === 0) return -PARSE.BAD_START_LINE;
     }
-    return eol + (bytes[eol] === CR && bytes[eol + 1] === LF ? 2 : 1);
+    return eol + lineEnd(bytes, eol, limit);
   }
 
   #via(start: number, end: number): boolean {
     const bytes = this.bytes;
     let stop = start;
-    while (stop < end && bytes[stop] !== COMMA) stop++;
+    while (stop < end && bytes[stop] !== COMMA) stop = bytes[stop] === QUOTE ? afterQuoted(bytes, stop, end) : stop + 1;
     this.viaOff = start;
     this.viaLen = stop - start;
     // sent-protocol LWS sent-by *( SEMI via-params )
@@ -360,8 +364,18 @@ export class SipMessage {
 const TAG = Buffer.from('tag', 'latin1');
 const BRANCH = Buffer.from('branch', 'latin1');
 
+function allDigits(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! < 48 || bytes[i]! > 57) return false;
+  return true;
+}
+
 function isSpace(c: number): boolean {
   return c === SP || c === TAB || c === CR || c === LF;
+}
+
+/** Length of the line end at `at`: CRLF, or CR or LF alone. The next datagram's bytes may lie at `limit`. */
+function lineEnd(bytes: Uint8Array, at: number, limit: number): number {
+  return bytes[at] === CR && at + 1 < limit && bytes[at + 1] === LF ? 2 : 1;
 }
 
 function sameBytes(bytes: Uint8Array, a: number, aLen: number, b: number, bLen: number): boolean {

@@ -1,12 +1,11 @@
 import { H } from './names.js';
 import type { SipMessage } from './parse.js';
-import { ascii, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
+import { ascii, readIp, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
 
 const VERSION = ascii('SIP/2.0 ');
 const CRLF = ascii('\r\n');
 const TO_TAG = ascii(';tag=');
 const RECEIVED = ascii(';received=');
-const RPORT_IS = ascii(';rport=');
 export const RPORT = ascii('rport');
 export const EMPTY_BODY = ascii('Content-Length: 0\r\n\r\n');
 
@@ -82,21 +81,35 @@ export function writeEcho(
   return p;
 }
 
-/** The top Via value with `;rport` filled in and `;received` added where the request asked or the address differs. */
+/**
+ * The top Via value as a server writes it: `;rport` filled in where it was asked for (RFC 3581 4), and `;received` then,
+ * or when sent-by is not the address that the request came from (RFC 3261 18.2.1).
+ */
 export function writeTopVia(msg: SipMessage, srcIp: number, srcPort: number, to: Uint8Array, at: number): number {
   const { bytes } = msg;
   const end = msg.viaOff + msg.viaLen;
-  if (!msg.param(msg.sentByOff + msg.sentByLen, end, RPORT) || msg.foundLen > 0) {
-    return writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
+  let p: number;
+  if (msg.param(msg.sentByOff + msg.sentByLen, end, RPORT)) {
+    if (msg.foundLen > 0) return writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
+    // '=' and white space may stand between the name and the value that is not there.
+    let nameEnd = msg.foundOff;
+    while (bytes[nameEnd - 1] === 61 || bytes[nameEnd - 1]! <= 32) nameEnd--;
+    p = writeRange(to, at, bytes, msg.viaOff, nameEnd - msg.viaOff);
+    to[p++] = 61;
+    p = writeUint(to, p, srcPort);
+    p = writeRange(to, p, bytes, msg.foundOff, end - msg.foundOff);
+  } else {
+    p = writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
+    if (sentByIp(msg) === srcIp) return p;
   }
-  // Cut ';rport' out where it stands, and put the filled one at the end.
-  const nameStart = msg.foundOff - RPORT.length - 1;
-  let p = writeRange(to, at, bytes, msg.viaOff, nameStart - msg.viaOff);
-  p = writeRange(to, p, bytes, msg.foundOff, end - msg.foundOff);
-  p = writeBytes(to, p, RECEIVED);
-  p = writeIp(to, p, srcIp);
-  p = writeBytes(to, p, RPORT_IS);
-  return writeUint(to, p, srcPort);
+  return writeIp(to, writeBytes(to, p, RECEIVED), srcIp);
+}
+
+/** -1 when sent-by is a name. */
+function sentByIp(msg: SipMessage): number {
+  let length = 0;
+  while (length < msg.sentByLen && msg.bytes[msg.sentByOff + length] !== 58) length++;
+  return readIp(msg.bytes, msg.sentByOff, length);
 }
 
 /** Port that responses to this request go to: the source's if rport was asked (RFC 3581), else sent-by's (18.2.2). */
