@@ -1,3 +1,5 @@
+import { bucketOf, HISTOGRAM_BUCKETS } from './counters.js';
+
 /**
  * How the control plane speaks to a worker whose thread never returns to its event loop: a few words of shared memory.
  * Int32: command, state. Float64: t0 (microseconds, monotonic), set before GO.
@@ -5,14 +7,17 @@
 export const COMMAND = { WAIT: 0, GO: 1, HANG_UP: 2, STOP: 3 } as const;
 export const STATE = { LOADING: 0, LOADED: 1, READY: 2, IDLE: 3, STOPPED: 4 } as const;
 
-const BYTES = 32;
+const BYTES = 32 + HISTOGRAM_BUCKETS * 8;
 
 export class Control {
   readonly #words: Int32Array;
   readonly #doubles: Float64Array;
+  /** Time spent in turns of a length: microseconds by bucketOf(turn), waiting in bucket 0. So its p99 says what 1 % of the run was worse than. */
+  readonly turns: Float64Array;
   constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
     this.#words = new Int32Array(shared, 0, 2);
     this.#doubles = new Float64Array(shared, 8, 3);
+    this.turns = new Float64Array(shared, 32, HISTOGRAM_BUCKETS);
   }
   get command(): number {
     return Atomics.load(this.#words, 0);
@@ -45,6 +50,9 @@ export class Control {
     return this.#doubles[2]!;
   }
   setTimes(busyUs: number, idleUs: number): void {
+    const turnUs = busyUs - this.#doubles[1]!;
+    if (turnUs > 0) this.turns[bucketOf(turnUs)]! += turnUs;
+    this.turns[0]! += Math.max(0, idleUs - this.#doubles[2]!);
     this.#doubles[1] = busyUs;
     this.#doubles[2] = idleUs;
   }

@@ -59,6 +59,11 @@ export interface GeneratorRecord {
   callLatenessMs: { p50: number; p99: number; max: number };
   /** Lateness of RTP sends from their 20 ms instants, ms. */
   rtpLatenessMs: { p50: number; p99: number; max: number };
+  /**
+   * Turns of the embedded platform's loop, ms, weighted by time: in 1 % of the run every packet through it waited for p99
+   * and more. Only on real sockets.
+   */
+  platformTurnMs?: { p99: number; max: number };
   rtpSent: number;
   rtpReceived: number;
   sendDropped: number;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, SnapshotRing, STATE } from '../../agents/control.js';
-import { Counters } from '../../agents/counters.js';
+import { Counters, quantileUs } from '../../agents/counters.js';
 import { LegStore } from '../../agents/store.js';
 import { monotonicUs } from '../clock.js';
 import type { RunStore } from '../collect/store.js';
@@ -145,11 +145,19 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   return {
     durationMs,
     load,
-    generator: gatherer.generator(ours.wire, media),
+    generator: {
+      ...gatherer.generator(ours.wire, media),
+      ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
+    },
     interrupted,
     sources: [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
     silent,
   };
+}
+
+function turnsOf(thread: Thread): { p99: number; max: number } {
+  const h = [thread.control.turns];
+  return { p99: quantileUs(h, 0.99) / 1000, max: quantileUs(h, 1) / 1000 };
 }
 
 function drainTelemetry(platform: Platform | null, store: RunStore): void {

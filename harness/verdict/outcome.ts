@@ -6,6 +6,8 @@ import type { BudgetResult, Verdict } from './types.js';
 export const LIMITS = {
   callLatenessP99Ms: 100,
   rtpLatenessP99Ms: 20,
+  /** The embedded platform is ours too: a jitter buffer of 60 ms forgives this much, and the sender's lateness beside it. */
+  platformTurnP99Ms: 30,
   blockedShare: 0.01,
   /** Of all calls, those that went bad by our own fault. */
   spoiltShare: 0.01,
@@ -30,6 +32,10 @@ export function invalidReasons(
     out.push(`calls were placed late: p99 ${nice(g.callLatenessMs.p99)} ms, allowed ${LIMITS.callLatenessP99Ms} ms`);
   if (env.media === 'rtp' && g.rtpLatenessMs.p99 > LIMITS.rtpLatenessP99Ms)
     out.push(`RTP was sent late: p99 ${nice(g.rtpLatenessMs.p99)} ms, allowed ${LIMITS.rtpLatenessP99Ms} ms`);
+  if (env.media === 'rtp' && g.platformTurnMs !== undefined && g.platformTurnMs.p99 > LIMITS.platformTurnP99Ms)
+    out.push(
+      `this machine could not keep the embedded platform going: packets waited ${nice(g.platformTurnMs.p99)} ms in 1 % of the time, allowed ${LIMITS.platformTurnP99Ms} ms`,
+    );
   const ours = Object.entries(load.blockedBy).filter(([why]) => OURS.test(why));
   const blocked = ours.reduce((sum, [, n]) => sum + n, 0);
   if (load.offered > 0 && blocked / load.offered > LIMITS.blockedShare)
