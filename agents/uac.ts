@@ -2,7 +2,7 @@ import { draw } from '../harness/plan/dist.js';
 import type { CallPlan } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
 import { bucketOf, COUNTER_INDEX, type Counters } from './counters.js';
-import { O, notePeerAgent, noteReason } from './leg.js';
+import { notePeerAgent, noteReason, O } from './leg.js';
 import type { LegMedia } from './media.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
 import { DialogStore } from './sip/dialog.js';
@@ -375,7 +375,7 @@ export class Caller implements Actor, TransactionUser {
       return;
     }
     if (state !== UP && state !== HANGING_UP) {
-      this.stack.reply(tx, msg.toTagLen > 0 ? 481 : 405, srcIp, srcPort, PLAIN_TAG, null, nowUs);
+      this.stack.reply(tx, msg.toTagLen > 0 ? 481 : 405, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
       return;
     }
     if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
@@ -383,7 +383,9 @@ export class Caller implements Actor, TransactionUser {
       return;
     }
     if (msg.method !== METHOD.BYE) {
-      this.stack.reply(tx, msg.method === METHOD.OPTIONS ? 200 : 501, srcIp, srcPort, null, null, nowUs);
+      // A re-INVITE that changes nothing is legal to refuse (RFC 3261 14.2); OPTIONS in a dialog is a ping.
+      const status = msg.method === METHOD.OPTIONS ? 200 : msg.method === METHOD.INVITE ? 488 : 501;
+      this.stack.reply(tx, status, srcIp, srcPort, null, null, nowUs);
       return;
     }
     this.stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs);
@@ -397,13 +399,14 @@ export class Caller implements Actor, TransactionUser {
   onStrayResponse(msg: SipMessage, nowUs: number): void {
     // A 2xx that comes again: the ACK was lost, send it again (RFC 3261 13.2.2.4).
     const slot = slotOfTag(msg.bytes, msg.fromTagOff, msg.fromTagLen, this.#salt, this.#generation);
-    if (slot < 0 || msg.method !== METHOD.INVITE || msg.status < 200 || this.#state[slot] === FREE) {
+    const accepted = msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300;
+    if (slot < 0 || !accepted || this.#state[slot] === FREE || this.#state[slot] === CALLING) {
       this.#values[COUNTER_INDEX.strayMessages]!++;
       return;
     }
     this.#o.store.incU16(this.#record[slot]!, O.answerRetransmits);
     this.#values[COUNTER_INDEX.retransmitsSeen]!++;
-    if (this.#state[slot] !== CALLING) this.#ack(slot, msg.cseq, nowUs);
+    this.#ack(slot, msg.cseq, nowUs);
   }
 
   onTimeout(slot: number, _tx: number, method: number, nowUs: number): void {
@@ -460,4 +463,4 @@ export class Caller implements Actor, TransactionUser {
 
 const ACK_BRANCH = ascii('z9hG4bKdack');
 const PLAIN_TAG = ascii('deadair');
-
+const ALLOW = ascii('Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');

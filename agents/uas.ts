@@ -2,7 +2,7 @@ import { draw } from '../harness/plan/dist.js';
 import type { DurationDist } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
 import { COUNTER_INDEX, type Counters } from './counters.js';
-import { O, notePeerAgent, noteReason } from './leg.js';
+import { notePeerAgent, noteReason, O } from './leg.js';
 import type { LegMedia } from './media.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
 import { DialogStore } from './sip/dialog.js';
@@ -12,11 +12,12 @@ import type { SipMessage } from './sip/parse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from './sip/respond.js';
 import { SdpView, sdpLength, writeSdp } from './sip/sdp.js';
 import { MessageSlab } from './sip/slab.js';
-import { SipStack, type TransactionUser } from './sip/stack.js';
+import { SipStack } from './sip/stack.js';
 import { slotOfTag, TAG_LENGTH, writeTag } from './sip/tag.js';
 import { ascii, writeBytes, writeRange, writeUint } from './sip/text.js';
 import { IndexPool, TimerWheel } from './sip/timers.js';
 import { UriView } from './sip/uri.js';
+import { QuietUser } from './sip/user.js';
 import type { LegStore } from './store.js';
 import type { Actor, Wire } from './wire/types.js';
 
@@ -46,7 +47,7 @@ const FOREIGN_CALLS = 0x40000000;
 /** Keeps the callee's chance apart from the caller's for the same call. */
 const RING_KEY = 0x20000000;
 
-export class Callee implements Actor, TransactionUser {
+export class Callee extends QuietUser implements Actor {
   readonly stack: SipStack;
   readonly #o: CalleeOptions;
   readonly #pool: IndexPool;
@@ -74,6 +75,7 @@ export class Callee implements Actor, TransactionUser {
   #nowUs = 0;
 
   constructor(wire: Wire, options: CalleeOptions) {
+    super();
     this.#o = options;
     const n = options.maxCalls;
     const nowUs = wire.nowUs();
@@ -168,18 +170,18 @@ export class Callee implements Actor, TransactionUser {
     const generation = (this.#generation[slot]! + 1) & 0xffff;
     this.#generation[slot] = generation;
     writeTag(this.#tag, 0, slot, generation, o.salt & 0xffff);
-    if (!this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
-      // RFC 3261 8.1.1.8: an INVITE without a usable Contact cannot make a dialog.
-      o.store.setU8(record, O.role, ROLE.CALLEE);
-      o.store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
-      o.store.setU16(record, O.finalCode, 400);
-      o.store.setU32(record, O.callNo, FOREIGN_CALLS + this.#foreign++);
-      o.store.done(record);
+    const headLen = writeEcho(msg, srcIp, srcPort, this.#tag, this.#scratch, 0);
+    const head = this.#heads.keep(this.#scratch, 0, headLen);
+    if (head < 0 || !this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
+      // RFC 3261 8.1.1.8: an INVITE without a usable Contact cannot make a dialog; nor can one too long to be echoed.
+      if (head >= 0) this.#heads.drop(head);
+      this.#noteRefused(record, msg, nowUs);
       if (leg >= 0) o.media!.close(leg);
       this.#pool.give(slot);
       this.stack.reply(tx, 400, srcIp, srcPort, PLAIN_TAG, null, nowUs);
       return;
     }
+    this.#head[slot] = head;
     if (this.#dialogs.hopIp(slot) < 0) this.#dialogs.setHop(slot, srcIp, srcPort);
     this.stack.server.setUser(tx, slot);
     this.#state[slot] = RINGING;
@@ -206,14 +208,28 @@ export class Callee implements Actor, TransactionUser {
     }
     this.#values[COUNTER_INDEX.calleeStarted]!++;
 
-    const headLen = writeEcho(msg, srcIp, srcPort, this.#tag, this.#scratch, 0);
-    this.#head[slot] = this.#heads.keep(this.#scratch, 0, headLen);
     const ringUs = draw(o.ringMs, this.#chance.at(callNo + RING_KEY)) * 1000;
     this.#respond(slot, 180, false, nowUs);
     store.setF64(record, O.ringingMs, (nowUs - o.t0Us) / 1000);
     store.incU16(record, O.count180);
     if (ringUs <= 0) this.#answer(slot, nowUs);
     else this.#timers.set(slot, nowUs + ringUs);
+  }
+
+  /** An INVITE that could not become a call: a record all the same, so that the sums are right. */
+  #noteRefused(record: number, msg: SipMessage, nowUs: number): void {
+    const { store, worker, t0Us } = this.#o;
+    for (const field of [O.startedMs, O.rejectedMs, O.endedMs]) store.setF64(record, field, (nowUs - t0Us) / 1000);
+    store.setU8(record, O.role, ROLE.CALLEE);
+    store.setU8(record, O.worker, worker);
+    store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
+    store.setU8(record, O.endedBy, ENDED_BY.indexOf('us'));
+    store.setU16(record, O.finalCode, 400);
+    store.setU32(record, O.callNo, FOREIGN_CALLS + this.#foreign++);
+    store.setText(record, O.callId, LEG_FIELDS.callId.text, msg.bytes, msg.callIdOff, msg.callIdLen);
+    store.done(record);
+    this.#values[COUNTER_INDEX.calleeStarted]!++;
+    this.#values[COUNTER_INDEX.calleeEnded]!++;
   }
 
   /** A response on the call's INVITE transaction, from the head that was kept of the request. */
@@ -223,7 +239,7 @@ export class Callee implements Actor, TransactionUser {
     const to = port.tx;
     const head = this.#head[slot]!;
     let p = writeBytes(to, at, statusLine(status));
-    if (head >= 0) p = writeRange(to, p, this.#heads.chunk(head), this.#heads.offset(head), this.#heads.length(head));
+    p = writeRange(to, p, this.#heads.chunk(head), this.#heads.offset(head), this.#heads.length(head));
     if (status < 300) p = writeBytes(to, p, this.#contact);
     if (withSdp) {
       const leg = this.#leg[slot]!;
@@ -269,7 +285,7 @@ export class Callee implements Actor, TransactionUser {
     }
   }
 
-  onAck(msg: SipMessage, nowUs: number): void {
+  override onAck(msg: SipMessage, nowUs: number): void {
     const slot = this.#slotOf(msg);
     if (slot < 0 || this.#state[slot] === RINGING) {
       this.#values[COUNTER_INDEX.strayMessages]!++;
@@ -285,7 +301,7 @@ export class Callee implements Actor, TransactionUser {
     this.#dropHead(slot);
   }
 
-  onCancel(slot: number, _tx: number, msg: SipMessage, nowUs: number): void {
+  override onCancel(slot: number, _tx: number, msg: SipMessage, nowUs: number): void {
     if (slot < 0 || this.#state[slot] !== RINGING) return;
     const record = this.#record[slot]!;
     noteReason(this.#o.store, record, msg);
@@ -295,30 +311,25 @@ export class Callee implements Actor, TransactionUser {
   }
 
   /** 13.3.1.4: no ACK in 64*T1 after the 2xx: the session is ended by BYE. */
-  onNoAck(slot: number, _tx: number, accepted: boolean, nowUs: number): void {
+  override onNoAck(slot: number, _tx: number, accepted: boolean, nowUs: number): void {
     if (!accepted || slot < 0 || this.#state[slot] !== ANSWERED) return;
     this.#bye(slot, nowUs);
     this.#end(slot, 'no-ack', 'timer', nowUs);
   }
 
-  onResponse(): void {
-    // The only request that a callee sends is the BYE after a missing ACK: its answer changes nothing.
-  }
-  onTimeout(): void {
-    // As above.
-  }
-  onRetransmit(): void {
+  // The only request that a callee sends is the BYE after a missing ACK: its answer changes nothing.
+  override onRetransmit(): void {
     this.#values[COUNTER_INDEX.retransmitsSent]!++;
   }
-  onStrayResponse(): void {
+  override onStrayResponse(): void {
     this.#values[COUNTER_INDEX.strayMessages]!++;
   }
-  onRepeat(slot: number, status: number): void {
+  override onRepeat(slot: number, status: number): void {
     if (slot >= 0 && status >= 200 && this.#state[slot] === ANSWERED) {
       this.#o.store.incU16(this.#record[slot]!, O.answerRetransmits);
     }
   }
-  onRequestAgain(slot: number, method: number): void {
+  override onRequestAgain(slot: number, method: number): void {
     if (slot < 0 || this.#state[slot] === FREE) return;
     if (method === METHOD.INVITE) this.#o.store.incU16(this.#record[slot]!, O.inviteRetransmits);
   }

@@ -1,4 +1,4 @@
-import type { UdpPort } from '../wire/types.js';
+import { DATAGRAM_MAX, type UdpPort } from '../wire/types.js';
 import { METHOD } from './names.js';
 import type { SipMessage } from './parse.js';
 import type { MessageSlab } from './slab.js';
@@ -269,8 +269,14 @@ export class ClientTransactions {
     if (ref < 0) return;
     if (this.#ack[tx]! >= 0) this.slab.drop(this.#ack[tx]!); // its CANCEL
     const len = ackFor(this.slab.chunk(ref), this.slab.offset(ref), this.slab.length(ref), response, scratch);
-    this.slab.put(ref, scratch, 0, len);
-    this.#ack[tx] = ref;
+    // A To that leaves no room for the ACK is not acknowledged: the peer repeats it until its timer H.
+    if (len <= DATAGRAM_MAX) {
+      this.slab.put(ref, scratch, 0, len);
+      this.#ack[tx] = ref;
+    } else {
+      this.slab.drop(ref);
+      this.#ack[tx] = -1;
+    }
     this.#message[tx] = -1;
   }
 

@@ -1,3 +1,4 @@
+import { DATAGRAM_MAX } from '../wire/types.js';
 import { H, METHODS } from './names.js';
 import { type SipMessage, uriOf } from './parse.js';
 import { EMPTY_BODY } from './respond.js';
@@ -9,6 +10,9 @@ import { UriView } from './uri.js';
  * one slab; the rare dialog that needs more gets a buffer of its own, so nothing is cut.
  */
 const ROOM = 1024;
+/** What a request of the dialog may have beside the kept parts: method, our Via, header names, CSeq, Reason. */
+const OWN_HEADERS = 384;
+const PARTS_MAX = DATAGRAM_MAX - OWN_HEADERS;
 
 const URI = 0;
 const LOCAL = 1;
@@ -39,7 +43,8 @@ export class DialogStore {
   readonly #remoteCseq: Uint32Array;
   readonly #uri = new UriView();
   readonly #range = new Int32Array(2);
-  readonly #scratch = new Uint8Array(4096);
+  // Routes are longer here than they came: a comma of the header becomes a line of its own.
+  readonly #scratch = new Uint8Array(8 * DATAGRAM_MAX);
 
   constructor(capacity: number) {
     this.#slab = new Uint8Array(capacity * ROOM);
@@ -153,17 +158,13 @@ export class DialogStore {
     let p = writeRange(s, 0, bytes, this.#range[0]!, this.#range[1]!);
     ends[e + URI] = p;
     // LOCAL is From in our requests: as caller the From that we sent, as callee the To with our tag.
-    p = caller
-      ? writeRange(s, p, bytes, msg.fromOff, msg.fromLen)
-      : writeRange(s, p, bytes, msg.toOff, msg.toLen);
+    p = caller ? writeRange(s, p, bytes, msg.fromOff, msg.fromLen) : writeRange(s, p, bytes, msg.toOff, msg.toLen);
     if (!caller && tag !== null && msg.toTagLen === 0) {
       p = writeBytes(s, p, TAG);
       p = writeBytes(s, p, tag);
     }
     ends[e + LOCAL] = p;
-    p = caller
-      ? writeRange(s, p, bytes, msg.toOff, msg.toLen)
-      : writeRange(s, p, bytes, msg.fromOff, msg.fromLen);
+    p = caller ? writeRange(s, p, bytes, msg.toOff, msg.toLen) : writeRange(s, p, bytes, msg.fromOff, msg.fromLen);
     ends[e + REMOTE] = p;
     p = writeRange(s, p, bytes, msg.callIdOff, msg.callIdLen);
     ends[e + CALL_ID] = p;
@@ -183,6 +184,7 @@ export class DialogStore {
       }
     }
     ends[e + ROUTES] = p;
+    if (p > PARTS_MAX) return false; // its requests would not fit into a datagram
     const hop = this.#uri.parse(bytes, hopOff, hopLen);
     this.#hopIp[dialog] = hop ? this.#uri.ip : -1;
     this.#hopPort[dialog] = hop ? this.#uri.port : 0;
@@ -223,7 +225,8 @@ export function splitValues(bytes: Uint8Array, off: number, len: number): { off:
   let quoted = false;
   for (let p = off; p <= end; p++) {
     const c = p < end ? bytes[p]! : 44;
-    if (p < end && c === 34 && bytes[p - 1] !== 92) quoted = !quoted;
+    if (quoted && c === 92 && p + 1 < end) p++;
+    else if (p < end && c === 34) quoted = !quoted;
     else if (!quoted && c === 60) angle = true;
     else if (!quoted && c === 62) angle = false;
     if (p < end && (c !== 44 || angle || quoted)) continue;

@@ -1,4 +1,4 @@
-import type { UdpPort } from '../wire/types.js';
+import { DATAGRAM_MAX, type UdpPort } from '../wire/types.js';
 import { T1_US, T2_US, T4_US, TIMEOUT_US } from './client.js';
 import { METHOD } from './names.js';
 import type { SipMessage } from './parse.js';
@@ -114,6 +114,10 @@ export class ServerTransactions {
   methodOf(tx: number): number {
     return this.#method[tx]!;
   }
+  /** A 2xx was sent and not acknowledged yet. */
+  isAccepted(tx: number): boolean {
+    return this.#state[tx] === ACCEPTED;
+  }
   /** No final response was sent yet. */
   isProceeding(tx: number): boolean {
     return this.#state[tx] === PROCEEDING;
@@ -123,7 +127,10 @@ export class ServerTransactions {
   send(tx: number, status: number, slot: number, len: number, nowUs: number): void {
     const port = this.port();
     const ref = this.#message[tx]!;
-    if (ref >= 0) this.slab.put(ref, port.tx, slot, len);
+    // An echo of a request near DATAGRAM_MAX can be longer than one: it is not sent, and the peer gets its timeout.
+    const fits = len <= DATAGRAM_MAX;
+    if (!fits) this.#dropMessage(tx);
+    else if (ref >= 0) this.slab.put(ref, port.tx, slot, len);
     else this.#message[tx] = this.slab.keep(port.tx, slot, len);
     this.#status[tx] = status;
     if (status >= 200) {
@@ -137,7 +144,7 @@ export class ServerTransactions {
         this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US); // timer J
       }
     }
-    port.commit(len, this.#dstIp[tx]!, this.#dstPort[tx]!);
+    if (fits) port.commit(len, this.#dstIp[tx]!, this.#dstPort[tx]!);
   }
 
   /** The request came again: the last response is the answer (17.2.1, 17.2.2). */

@@ -6,7 +6,9 @@ import { PARSE, SipMessage } from './parse.js';
 import { EMPTY_BODY, responsePort, statusLine, writeEcho } from './respond.js';
 import { ServerTransactions } from './server.js';
 import { MessageSlab } from './slab.js';
-import { writeBytes } from './text.js';
+import { ascii, writeBytes } from './text.js';
+
+const CANCEL_TAG = ascii('deadair');
 
 /** What a UA core (caller, callee, B2BUA, trunk) is told. `user` is the number that it gave to the transaction. */
 export interface TransactionUser {
@@ -62,19 +64,13 @@ export class SipStack {
       port,
       user,
     );
-    this.server = new ServerTransactions(
-      limits.serverTransactions,
-      nowUs,
-      new MessageSlab(limits.messages),
-      port,
-      {
-        onNoAck: (u, tx, accepted, now) => user.onNoAck(u, tx, accepted, now),
-        onRepeat: (u, status) => {
-          this.#values[COUNTER_INDEX.retransmitsSent]!++;
-          user.onRepeat(u, status);
-        },
+    this.server = new ServerTransactions(limits.serverTransactions, nowUs, new MessageSlab(limits.messages), port, {
+      onNoAck: (u, tx, accepted, now) => user.onNoAck(u, tx, accepted, now),
+      onRepeat: (u, status) => {
+        this.#values[COUNTER_INDEX.retransmitsSent]!++;
+        user.onRepeat(u, status);
       },
-    );
+    });
   }
 
   bind(wire: Wire, ip: number, port: number): void {
@@ -111,7 +107,8 @@ export class SipStack {
     const user = this.#user;
     if (msg.method === METHOD.ACK) {
       const tx = server.match(msg, METHOD.INVITE);
-      if (tx >= 0) server.acknowledge(tx, nowUs);
+      // RFC 6026 7.1: after a 2xx the ACK is the core's, even one with the INVITE's branch (RFC 2543 peers).
+      if (tx >= 0 && !server.isAccepted(tx)) server.acknowledge(tx, nowUs);
       else user.onAck(msg, nowUs);
       return;
     }
@@ -129,7 +126,8 @@ export class SipStack {
     }
     if (msg.method === METHOD.CANCEL) {
       const invite = server.match(msg, METHOD.INVITE);
-      this.reply(tx, invite >= 0 ? 200 : 481, srcIp, srcPort, null, null, nowUs);
+      // RFC 3261 8.2.6.2: every final answer has a To tag.
+      this.reply(tx, invite >= 0 ? 200 : 481, srcIp, srcPort, CANCEL_TAG, null, nowUs);
       if (invite >= 0 && server.isProceeding(invite)) user.onCancel(server.userOf(invite), invite, msg, nowUs);
       return;
     }

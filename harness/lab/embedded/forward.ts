@@ -11,7 +11,7 @@ import {
   writeRange,
   writeUint,
 } from '../../../agents/sip/text.js';
-import type { UdpPort } from '../../../agents/wire/types.js';
+import { DATAGRAM_MAX, type UdpPort } from '../../../agents/wire/types.js';
 
 /**
  * Stateless forwarding (RFC 3261 16.11), shared by the edge and the trunk: nothing is remembered, every decision can be
@@ -95,6 +95,7 @@ export function forwardRequest(msg: SipMessage, port: UdpPort, o: ForwardOptions
   }
   p = writeBytes(to, p, CRLF);
   p = writeRange(to, p, bytes, msg.bodyOff, msg.bodyLen);
+  if (p - at > DATAGRAM_MAX) return false; // our headers made it longer than a datagram of ours can be
   port.commit(p - at, o.dstIp, o.dstPort);
   return true;
 }
