@@ -22,12 +22,13 @@ export interface Hosted {
 
 /**
  * The life of every worker thread: say that the code is loaded, wait for t0 and GO, build the actors on a wire, run them
- * until STOP. What is thrown while building reaches the control plane as one message.
+ * until STOP. Under traffic the loop rests for `restUs` between turns, so that packets gather. What is thrown while building reaches the control plane as one message.
  */
 export async function hostActors(
   control: Control,
   parent: MessagePort,
   media: MediaWish,
+  restUs: number,
   build: (wire: Wire, t0Us: number) => Hosted,
 ): Promise<void> {
   const say = (message: WorkerMessage): void => parent.postMessage(message);
@@ -46,7 +47,7 @@ export async function hostActors(
       hosted.onTurn(nowUs);
     };
     if (wire instanceof DgramWire) await runEvented(wire, hosted.actors, stop, onTurn);
-    else runBlocking(wire, hosted.actors, stop, onTurn);
+    else runBlocking(wire, hosted.actors, stop, onTurn, restUs);
     wire.close();
     await hosted.close?.();
     control.state = STATE.STOPPED;

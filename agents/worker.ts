@@ -17,6 +17,8 @@ export interface AgentsData {
   media: MediaWish;
 }
 
+/** A phase of the media engine: nothing leaves more often. */
+const REST_US = 500;
 /** How often counters of the wire are copied out, us. */
 const PUBLISH_US = 50_000;
 
@@ -24,7 +26,7 @@ const data = workerData as AgentsData;
 const control = new Control(data.control);
 const counters = new Counters(data.counters);
 
-await hostActors(control, parentPort!, data.media, (wire, t0Us) => {
+await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
   const store = new LegStore(data.legs, data.legCapacity);
   const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us);
   const v = counters.values;

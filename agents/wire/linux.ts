@@ -179,9 +179,7 @@ export class LinuxWire implements Wire {
     if (ready <= 0) {
       if (waitUs <= 0) return 0;
       // epoll_wait counts in milliseconds and epoll_pwait2 is missing from older libcs; an epoll set can itself be polled.
-      this.#wait[2] = Math.floor(waitUs / 1_000_000);
-      this.#wait[4] = Math.floor((waitUs % 1_000_000) * 1000);
-      this.#libc.ppoll(this.#waitAt, 1, this.#waitAt + 8, 0);
+      this.#sleep(waitUs, 1);
       this.idleUs += this.nowUs() - nowUs;
       ready = this.#libc.epollWait(this.#epfd, this.#eventsAt, EVENTS_MAX, 0);
     }
@@ -192,6 +190,20 @@ export class LinuxWire implements Wire {
       ready = this.#libc.epollWait(this.#epfd, this.#eventsAt, EVENTS_MAX, 0);
     }
     return handled;
+  }
+
+  /** Lets packets gather for so long; nothing is read. */
+  rest(us: number): void {
+    if (us <= 0) return;
+    const nowUs = this.nowUs();
+    this.#sleep(us, 0);
+    this.idleUs += this.nowUs() - nowUs;
+  }
+
+  #sleep(us: number, fds: number): void {
+    this.#wait[2] = Math.floor(us / 1_000_000);
+    this.#wait[4] = Math.floor((us % 1_000_000) * 1000);
+    this.#libc.ppoll(this.#waitAt, fds, this.#waitAt + 8, 0);
   }
 
   /** Reads after an error as well: that clears a pending error whose entry found no room in the error queue. */

@@ -8,14 +8,14 @@ import { makeOutDir } from './out-dir.js';
 import { printResult, table } from './output.js';
 
 /**
- * Three runs of one morning, at the same time: healthy, broken, mended. Half of the scenario's own burst, and a table to
+ * Three runs of one morning, at the same time: healthy, broken, mended. A smaller office than the scenario's, and a table to
  * match, so that three platforms with all their audio fit a laptop of two cores.
  */
 const SCENARIO = 'peak-dial';
-const SMALLER = ['burst=75', 'quietCps=3'];
+const SMALLER = ['burst=60', 'quietCps=3'];
 const RUNS = [
   { label: 'control', options: { set: SMALLER } },
-  { label: 'naive', options: { incident: 'nat-table', set: [...SMALLER, 'nat.maxSessions=50'] } },
+  { label: 'naive', options: { incident: 'nat-table', set: [...SMALLER, 'nat.maxSessions=40'] } },
   { label: 'cured', options: { incident: 'nat-table', cured: true, set: SMALLER } },
 ] as const;
 type Label = (typeof RUNS)[number]['label'];
