@@ -1,7 +1,8 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type Column, LEG_COLUMNS, type Leg, NAME_COLUMNS, namesOf } from './legs.js';
+import { makeDir } from './make-dir.js';
 import type { FaultRecord, FrameRow, TelemetryRow } from './schema.js';
 import { ColumnTable } from './table.js';
 
@@ -36,7 +37,7 @@ export class RunStore {
 
   constructor(runDir: string) {
     this.runDir = runDir;
-    mkdirSync(runDir, { recursive: true });
+    makeDir(runDir);
   }
 
   get legCount(): number {
