@@ -103,12 +103,19 @@ export class LegStore {
     }
   }
 
-  /** Legs that are still up: read when the run ends or the worker died. Collector side. */
+  /**
+   * Legs that are still up: read when the worker has stopped or died, after the last drain(). One that was over when its
+   * worker was killed before it could hand it over is among them, as it ended; one that had not begun is not.
+   */
   readOpen(take: (leg: Leg) => void): number {
     let count = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      if (Atomics.load(this.#states, slot) !== SLOT_OPEN) continue;
-      take({ ...this.read(slot), outcome: OUTCOMES.indexOf('open') });
+      const state = Atomics.load(this.#states, slot);
+      if (state === SLOT_FREE) continue;
+      const leg = this.read(slot);
+      if (state === SLOT_DONE) take(leg);
+      else if (Number.isNaN(leg.startedMs)) continue;
+      else take({ ...leg, outcome: OUTCOMES.indexOf('open') });
       count++;
     }
     return count;

@@ -1,7 +1,10 @@
 import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
+import { OUTCOMES, ROLE } from '../../agents/record.js';
 import type { LegStore } from '../../agents/store.js';
 import type { FrameRow, GeneratorRecord, LoadRecord } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
+
+const OPEN = OUTCOMES.indexOf('open');
 
 /** One agents' worker as the collector sees it: shared memory, readable even when the worker is dead. */
 export interface GatheredWorker {
@@ -13,8 +16,8 @@ export interface GatheredWorker {
   first: number;
   stride: number;
   died: boolean;
-  /** How late it was at its death, ms of the run; Infinity while it lives. */
-  diedAtMs: number;
+  /** Callers' records that it handed over. */
+  ended: number;
 }
 
 export interface Totals {
@@ -34,12 +37,22 @@ export class Gatherer {
   constructor(private readonly store: RunStore) {}
 
   poll(tMs: number): void {
-    for (const w of this.workers) w.legs.drain((leg) => this.store.addLeg(leg));
+    for (const w of this.workers) {
+      w.legs.drain((leg) => {
+        if (leg.role === ROLE.CALLER) w.ended++;
+        this.store.addLeg(leg);
+      });
+    }
     if (tMs < this.#nextFrameMs) return;
     this.#nextFrameMs = Math.floor(tMs / 1000) * 1000 + 1000;
     for (const w of this.workers) {
       for (let i = 0; i < COUNTERS.length; i++) {
-        this.store.addFrame({ tMs, worker: w.name, name: COUNTERS[i]!, value: w.counters.values[i]! } satisfies FrameRow);
+        this.store.addFrame({
+          tMs,
+          worker: w.name,
+          name: COUNTERS[i]!,
+          value: w.counters.values[i]!,
+        } satisfies FrameRow);
       }
     }
   }
@@ -56,31 +69,35 @@ export class Gatherer {
     return this.workers.reduce((n, w) => n + w.counters.get(name), 0);
   }
 
-  /** The last records, those of calls that are still up too, and the sums. `endMs` is when the run ended. */
-  finish(endMs: number): LoadRecord {
+  /**
+   * The last records, those of calls that are still up too, and the sums. The run ended at `endMs`; arrivals were due
+   * until `dueUntilMs`. Whatever was due by then and no worker took in hand is offered and blocked, not forgotten.
+   */
+  finish(endMs: number, dueUntilMs: number = endMs): LoadRecord {
     this.#nextFrameMs = 0;
     this.poll(endMs);
-    for (const w of this.workers) w.legs.readOpen((leg) => this.store.addLeg(leg));
-    const blockedBy: Record<string, number> = { maxCalls: 0, noPort: 0, workerDead: 0 };
-    let offered = 0;
-    let started = 0;
-    let ended = 0;
+    const blockedBy = { maxCalls: 0, noPort: 0, tooLate: 0, workerDead: 0 };
+    const sum = { offered: 0, started: 0, ended: 0 };
     for (const w of this.workers) {
       const c = w.counters;
-      let mine = c.get('offered');
-      blockedBy.maxCalls! += c.get('blockedMaxCalls');
-      blockedBy.noPort! += c.get('blockedNoPort');
-      if (w.died) {
-        // Arrivals that came due after its death were offered to nobody; one it had in hand did not start.
-        let due = 0;
-        for (let i = w.first; i < w.arrivals.length && w.arrivals[i]! <= endMs; i += w.stride) due++;
-        mine = Math.max(mine, due);
-        blockedBy.workerDead! += mine - c.get('started') - c.get('blockedMaxCalls') - c.get('blockedNoPort');
-      }
-      offered += mine;
-      started += c.get('started');
-      ended += c.get('ended');
+      let up = 0;
+      w.legs.readOpen((leg) => {
+        if (leg.role === ROLE.CALLER && leg.outcome === OPEN) up++;
+        else if (leg.role === ROLE.CALLER) w.ended++;
+        this.store.addLeg(leg);
+      });
+      // A worker that was killed between a record and its counter is believed for the record.
+      const started = w.died ? w.ended + up : c.get('started');
+      const offered = Math.max(c.get('offered'), started, dueBy(w, dueUntilMs));
+      const refused = c.get('blockedMaxCalls') + c.get('blockedNoPort');
+      blockedBy.maxCalls += c.get('blockedMaxCalls');
+      blockedBy.noPort += c.get('blockedNoPort');
+      blockedBy[w.died ? 'workerDead' : 'tooLate'] += offered - started - refused;
+      sum.offered += offered;
+      sum.started += started;
+      sum.ended += w.died ? w.ended : c.get('ended');
     }
+    const { offered, started, ended } = sum;
     return { offered, blocked: offered - started, started, ended, open: started - ended, blockedBy };
   }
 
@@ -110,6 +127,13 @@ export class Gatherer {
       parseRejected: this.sum('parseRejected'),
     };
   }
+}
+
+/** How many of a worker's arrivals had come due. */
+function dueBy({ arrivals, first, stride }: GatheredWorker, ms: number): number {
+  let due = 0;
+  for (let i = first; i < arrivals.length && arrivals[i]! <= ms; i += stride) due++;
+  return due;
 }
 
 /** A power of two with room for every leg that can be up, and as many that ended and were not collected yet. */

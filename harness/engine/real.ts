@@ -58,8 +58,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
       media: plan.agents.mediaBackend,
     };
     const thread = new Thread(name, { file: '../../agents/worker', from: import.meta.url }, data);
-    const diedAtMs = Number.POSITIVE_INFINITY;
-    gatherer.workers.push({ name, legs: legs.store, counters, arrivals, first, stride, died: false, diedAtMs });
+    gatherer.workers.push({ name, legs: legs.store, counters, arrivals, first, stride, died: false, ended: 0 });
     return thread;
   });
   options.onWorkers?.(agents.map((a) => a.worker));
@@ -122,7 +121,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     gatherer.poll(tMs);
     drainTelemetry(platform, store);
     if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals() });
-    for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, tMs, options);
+    for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
     if (platform?.thread.died) throw new HarnessError('WORKER_DIED', `the embedded platform: ${platform.thread.died}`);
     if (interrupted === null && options.signal?.aborted) {
       interrupted = 'interrupted';
@@ -136,11 +135,13 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   }
   await faults.finish();
   // The agents first: what they have open now is what is open.
+  const overAtMs = clockMs();
   await Promise.all(agents.map((a) => a.stop()));
+  for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
   const durationMs = clockMs();
   if (platform !== null) await platform.thread.stop();
   drainTelemetry(platform, store);
-  const load = gatherer.finish(durationMs);
+  const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
   const media = plan.call.media === 'none' ? 'none' : ours.media;
   return {
     durationMs,
@@ -169,11 +170,10 @@ function drainTelemetry(platform: Platform | null, store: RunStore): void {
   });
 }
 
-function noteDeath(gatherer: Gatherer, i: number, agent: Thread, tMs: number, options: EngineOptions): void {
+function noteDeath(gatherer: Gatherer, i: number, agent: Thread, options: EngineOptions): void {
   const worker = gatherer.workers[i]!;
   if (agent.died === null || worker.died) return;
   worker.died = true;
-  worker.diedAtMs = tMs;
   options.log?.error({ worker: worker.name, why: agent.died }, 'a worker died; its counts are kept');
 }
 

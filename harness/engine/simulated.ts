@@ -12,7 +12,7 @@ import type { RunPlan } from '../plan/types.js';
 import { subSeed } from '../prng.js';
 import { fleetPlans } from './fleets.js';
 import { Gatherer, legCapacity } from './gather.js';
-import type { EngineOutcome, EngineOptions } from './types.js';
+import type { EngineOptions, EngineOutcome } from './types.js';
 
 const STEP_US = 250_000;
 /** Virtual time begins here, so that no instant is 0. */
@@ -72,7 +72,7 @@ export function runSimulated(
       first,
       stride,
       died: false,
-      diedAtMs: Number.POSITIVE_INFINITY,
+      ended: 0,
     });
     return fleet;
   });

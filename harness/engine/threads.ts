@@ -8,6 +8,9 @@ import { type ErrorCode, HarnessError } from '../errors.js';
 
 type Ready = Extract<WorkerMessage, { kind: 'ready' }>;
 
+const LOAD_MS = 20_000;
+const STOP_MS = 5_000;
+
 /** A worker thread of ours, from its start to its end. */
 export class Thread {
   readonly control = new Control();
@@ -60,13 +63,14 @@ export class Thread {
 
   async stop(): Promise<void> {
     this.control.command = COMMAND.STOP;
-    const timer = setTimeout(() => void this.worker.terminate(), 5_000);
+    const timer = setTimeout(() => {
+      this.died ??= `did not stop in ${STOP_MS / 1000} s`;
+      void this.worker.terminate();
+    }, STOP_MS);
     await this.gone;
     clearTimeout(timer);
   }
 }
-
-const LOAD_MS = 20_000;
 
 /** Waits until every thread has loaded its code, and sets them off together; t0, `leadUs` from now, is theirs and returned. */
 export async function letGo(threads: readonly Thread[], leadUs: number): Promise<number> {

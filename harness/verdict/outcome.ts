@@ -15,7 +15,7 @@ export const LIMITS = {
 } as const;
 
 /** Reasons for which blocked calls are the generator's fault; an arrival that the plan itself withheld is not. */
-const OURS = /maxCalls|noPort|workerDead/i;
+const OURS = /maxCalls|noPort|tooLate|workerDead/i;
 
 const pct = (x: number): string => `${Number((100 * x).toPrecision(3))} %`;
 
