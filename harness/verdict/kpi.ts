@@ -81,6 +81,7 @@ export async function callKpis(run: OpenRun): Promise<Verdict['calls']> {
     },
     endedBy: await histogram(run, 'caller_ended_by_name', 'answered AND has_caller'),
     redirects: num(c, 'redirects'),
+    retryAfterS: await quantiles(run, 'nullif(caller_retryAfterS, 0)'),
     metrics: await sipMetrics(run),
   };
 }

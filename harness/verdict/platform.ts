@@ -67,7 +67,7 @@ export async function sourcesSeen(run: OpenRun): Promise<Set<string>> {
 const RAW_BOTH =
   'worker outcome_name answeredMs startedMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits';
 const RAW_CALLER =
-  'intendedMs tryingMs ringingMs rejectedMs byeMs endedMs byeCode ended_by_name remoteMediaIp reasonText callId count100 count180 count183';
+  'intendedMs tryingMs ringingMs rejectedMs byeMs endedMs byeCode ended_by_name remoteMediaIp reasonText retryAfterS callId count100 count180 count183';
 const DERIVED = `callNo has_caller has_callee started_ms answered_ms bye_ms ended_ms outcome final_code q850 sip_cause answered
   lateness_ms talk_end_ms talk_ms pdd_ms srd_ms srd_failed_ms setup_ms sdd_ms mos media
   dead_air one_way poor_mos crossed_audio dropped failed cancelled_slow no_ack bye_failed bad`;

@@ -126,6 +126,8 @@ export interface Verdict {
     endedBy: Record<string, number>;
     /** Calls that were answered with 3xx. */
     redirects: number;
+    /** Retry-After of the refusals that had one, s (RFC 3261 20.33). */
+    retryAfterS: Quantiles | null;
     metrics: SipMetrics;
   };
   media: {
