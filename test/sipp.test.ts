@@ -1,0 +1,151 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Verdict } from '../harness/verdict/types.js';
+import { type CliResult, runCommand, startCli } from './support/cli.js';
+import { freePort, ownAddress } from './support/ports.js';
+import { answerWithSipp, callWithSipp, describeWithSipp, type SippResult } from './support/sipp.js';
+
+/** Signalling against SIPp, a program that we did not write. */
+const OUT = mkdtempSync(join(tmpdir(), 'deadair-sipp-runs-'));
+afterAll(() => rmSync(OUT, { recursive: true, force: true }));
+
+let runs = 0;
+const sets = (set: Record<string, number | string>): string[] =>
+  Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+
+/** peak-dial without audio and quiet time, at a SIPp that answers in its own way. */
+async function dial(
+  scenario: string,
+  calls: number,
+  set: Record<string, number | string>,
+  flags: readonly string[] = [],
+): Promise<{ cli: CliResult; sipp: SippResult; verdict: Verdict }> {
+  const host = ownAddress(10 + runs);
+  const out = join(OUT, String(runs++));
+  const sipp = await answerWithSipp(scenario, { host, calls });
+  const target = `sip:service@${host}:${sipp.port}`;
+  const base = { media: 'none', quietCps: 0, quietMs: 1000, holdMsMin: 100, holdMsMax: 300, ...set };
+  try {
+    const cli = await runCommand(['run', 'peak-dial', '--target', target, '--out', out, ...sets(base), ...flags]);
+    const [run] = readdirSync(out);
+    const verdict = JSON.parse(readFileSync(join(out, run!, 'verdict.json'), 'utf8')) as Verdict;
+    return { cli, sipp: await sipp.done, verdict };
+  } finally {
+    await sipp.stop();
+  }
+}
+
+/** Enough calls to see that all are alike. */
+const CALLS = 8;
+const FEW = { burst: CALLS };
+const NO_BUDGETS = ['--no-default-budgets'];
+
+describeWithSipp('against SIPp', () => {
+  // Takes the 32 s of timer F, nearly all of them idle: so it runs beside the others.
+  let unanswered: ReturnType<typeof dial>;
+  beforeAll(() => {
+    unanswered = dial('silent-bye', CALLS, { ...FEW, graceMs: 40_000 }, NO_BUDGETS);
+    unanswered.catch(() => undefined);
+  });
+
+  it('2,000 calls to its -sn uas: none fails, both sides count the same', async () => {
+    const { cli, sipp, verdict } = await dial('uas', 2000, { burst: 1000, plateauCps: 500, plateauMs: 2000 });
+    expect(verdict.outcome).toEqual({ word: 'PASS', reasons: [] });
+    expect(cli.code).toBe(0);
+    expect(verdict.load).toMatchObject({ offered: 2000, started: 2000, blocked: 0, ended: 2000, open: 0 });
+    expect(verdict.calls).toMatchObject({ total: 2000, answered: 2000, completed: 2000, bad: 0 });
+    expect(verdict.causes).toEqual([]);
+    expect(sipp).toMatchObject({ code: 0, created: 2000, successful: verdict.calls.completed, failed: 0 });
+  });
+
+  it('2,000 calls of its -sn uac to deadair uas: none fails, both sides count the same', async () => {
+    const host = ownAddress(2);
+    const at = `${host}:${await freePort(host)}`;
+    const uas = startCli(['uas', '--listen', at, '--media', 'none', '--json']);
+    await uas.says(/^deadair: listening on /m);
+    const sipp = await (await callWithSipp(at, { host: ownAddress(3), calls: 2000, rate: 1000 })).done;
+    uas.interrupt();
+    const { code, stdout } = await uas.done;
+    expect(sipp).toMatchObject({ code: 0, created: 2000, successful: 2000, failed: 0 });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ received: 2000, answered: 2000, completed: sipp.successful },
+      ...{ dropped: 0, cancelled: 0, noAck: 0, rejected: 0, refused: 0, open: 0, parseRejected: 0 },
+    });
+  });
+
+  const tells = (name: string, scenario: string, set: Record<string, number>, check: (v: Verdict) => void): void => {
+    it.concurrent(name, async () => {
+      const { verdict, sipp } = await dial(scenario, CALLS, { ...FEW, ...set }, NO_BUDGETS);
+      expect(sipp).toMatchObject({ signal: null, created: CALLS });
+      expect(verdict.load).toMatchObject({ offered: CALLS, started: CALLS, blocked: 0, ended: CALLS, open: 0 });
+      check(verdict);
+    });
+  };
+
+  tells('answers late', 'answers-late', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: CALLS, completed: CALLS, bad: 0, byOutcome: { completed: CALLS } });
+    expect(calls.provisional).toMatchObject({ '180': CALLS, '183': 0, repeated180: 0 });
+    // What SIPp waited, less the millisecond to which it counts.
+    expect(calls.metrics.setupMs!.min).toBeGreaterThan(2990);
+    expect(calls.metrics.srdMs!.min).toBeLessThan(calls.metrics.setupMs!.min - 2000);
+  });
+
+  tells('repeats its 200', 'repeats-200', { holdMsMin: 1500, holdMsMax: 1500 }, ({ calls }) => {
+    expect(calls).toMatchObject({ completed: CALLS, bad: 0 });
+    expect(calls.retransmissions.answerSeen).toBeGreaterThanOrEqual(CALLS);
+    expect(calls.retransmissions.callsWithAnswerSeen).toBe(CALLS);
+  });
+
+  tells('sends 183', 'session-progress', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ completed: CALLS, bad: 0 });
+    expect(calls.provisional).toMatchObject({ '180': 0, '183': CALLS, repeated180: 0 });
+    expect(calls.retransmissions).toMatchObject({ answerSeen: 0 });
+  });
+
+  tells('rings twice', 'rings-twice', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ completed: CALLS, bad: 0 });
+    expect(calls.provisional).toMatchObject({ '180': CALLS, '183': 0, repeated180: CALLS });
+  });
+
+  tells('503 with Retry-After', 'unavailable', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: 0, rejected: CALLS, bad: CALLS, redirects: 0 });
+    expect(calls.finalCodes).toEqual({ '503': CALLS });
+    expect(calls.retryAfterS).toMatchObject({ n: CALLS, min: 7, max: 7 });
+  });
+
+  tells('302', 'moved', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: 0, rejected: CALLS, bad: 0, redirects: CALLS });
+    expect(calls.finalCodes).toEqual({ '302': CALLS });
+  });
+
+  tells('486', 'busy', {}, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: 0, rejected: CALLS, bad: 0, redirects: 0 });
+    expect(calls.finalCodes).toEqual({ '486': CALLS });
+    expect(calls.metrics.seer).toBe(1);
+  });
+
+  tells('hangs up first', 'hangs-up-first', { holdMsMin: 20_000, holdMsMax: 20_000 }, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: CALLS, completed: 0, dropped: CALLS, byOutcome: { dropped: CALLS } });
+    expect(calls.endedBy).toEqual({ them: CALLS });
+  });
+
+  tells('rings for ever, and is cancelled', 'rings-for-ever', { patienceMs: 500 }, ({ calls }) => {
+    expect(calls).toMatchObject({ answered: 0, cancelled: CALLS, bad: 0, byOutcome: { cancelled: CALLS } });
+    expect(calls.finalCodes).toEqual({ '487': CALLS });
+    expect(calls.provisional).toMatchObject({ '180': CALLS });
+  });
+
+  it.concurrent('never answers BYE', async () => {
+    const {
+      verdict: { calls },
+    } = await unanswered;
+    expect(calls).toMatchObject({ answered: CALLS, completed: 0, bad: CALLS, byOutcome: { 'bye-failed': CALLS } });
+    expect(calls.endedBy).toEqual({ timer: CALLS });
+    // Timer E: at 0.5, 1.5, 3.5 s, then every 4 s (RFC 3261 17.1.2.2); the tenth, at 31.5 s, may come too late on a slow machine.
+    expect(calls.retransmissions.byeSent).toBeGreaterThanOrEqual(9 * CALLS);
+    expect(calls.retransmissions.byeSent).toBeLessThanOrEqual(10 * CALLS);
+  });
+});

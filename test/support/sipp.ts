@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, it } from 'vitest';
+import { freePort } from './ports.js';
+
+/** SIPp 3.6 or later on PATH: the program we did not write. */
+const SIPP = (process.env.PATH ?? '')
+  .split(delimiter)
+  .flatMap((dir) => (isProgram(join(dir, 'sipp')) ? ['sipp'] : []))[0];
+const MISSING = 'SIPp is not on PATH: apt-get install sip-tester';
+
+/** Tests that need SIPp: skipped by name where it is missing, failed where CI should have had it. */
+export function describeWithSipp(name: string, tests: () => void): void {
+  if (SIPP !== undefined) describe(name, tests);
+  else if (process.env.CI) {
+    it(name, () => {
+      throw new Error(MISSING);
+    });
+  } else describe.skip(`${name} (${MISSING})`, tests);
+}
+
+export interface SippResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  created: number;
+  successful: number;
+  failed: number;
+  retransmissions: number;
+  /** What it complained about. */
+  errors: string;
+}
+
+export interface Sipp {
+  host: string;
+  port: number;
+  done: Promise<SippResult>;
+  stop(): Promise<SippResult>;
+}
+
+interface SippOptions {
+  host: string;
+  calls: number;
+  /** Its own -timeout does not always end a scenario, so it is ended from outside. */
+  limitMs?: number;
+}
+
+/** A SIPp that answers `calls` calls: `uas` is its built-in one, anything else a file of test/sipp/. Listens when resolved. */
+export async function answerWithSipp(scenario: string, options: SippOptions): Promise<Sipp> {
+  const port = await freePort(options.host);
+  const file = fileURLToPath(new URL(`../sipp/${scenario}.xml`, import.meta.url));
+  const sipp = start(scenario === 'uas' ? ['-sn', 'uas'] : ['-sf', file], port, options);
+  let over = false;
+  void sipp.done.then(() => {
+    over = true;
+  });
+  while (!over && !isBound(options.host, port)) await sleep(20);
+  if (over) throw new Error(`SIPp ended at once: ${JSON.stringify(await sipp.done)}`);
+  return sipp;
+}
+
+/** SIPp's built-in caller, at `rate` calls a second. */
+export async function callWithSipp(target: string, options: SippOptions & { rate: number }): Promise<Sipp> {
+  const args = ['-sn', 'uac', target, '-r', String(options.rate), '-d', '200'];
+  return start(args, await freePort(options.host), options);
+}
+
+function start(args: string[], port: number, { host, calls, limitMs = 60_000 }: SippOptions): Sipp {
+  const dir = mkdtempSync(join(tmpdir(), 'deadair-sipp-'));
+  const [stats, errors] = [join(dir, 'stats.csv'), join(dir, 'errors.log')];
+  const common = ['-i', host, '-p', String(port), '-m', String(calls), '-nostdin', '-fd', '1'];
+  const traces = ['-trace_stat', '-stf', stats, '-trace_err', '-error_file', errors];
+  const child = spawn(SIPP!, [...args, ...common, ...traces], { cwd: dir, stdio: 'ignore' });
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  const done = new Promise<SippResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      const result = { code, signal, ...lastStatistics(stats), errors: existsSync(errors) ? read(errors) : '' };
+      rmSync(dir, { recursive: true, force: true });
+      resolve(result);
+    });
+  });
+  return {
+    host,
+    port,
+    done,
+    stop: () => {
+      child.kill('SIGKILL');
+      return done;
+    },
+  };
+}
+
+function read(file: string): string {
+  return readFileSync(file, 'latin1');
+}
+
+/** The last line of SIPp's statistics file; (C) columns are cumulative. */
+function lastStatistics(file: string): Pick<SippResult, 'created' | 'successful' | 'failed' | 'retransmissions'> {
+  const lines = existsSync(file) ? read(file).trim().split('\n') : [];
+  const names = (lines[0] ?? '').split(';');
+  const values = (lines.length > 1 ? lines.at(-1)! : '').split(';');
+  const of = (name: string): number => Number(values[names.indexOf(name)] ?? Number.NaN);
+  return {
+    created: of('TotalCallCreated'),
+    successful: of('SuccessfulCall(C)'),
+    failed: of('FailedCall(C)'),
+    retransmissions: of('Retransmissions(C)'),
+  };
+}
+
+/** /proc/net/udp has the address in host byte order of a little-endian machine: 127.0.0.1:5060 is 0100007F:13C4. */
+function isBound(host: string, port: number): boolean {
+  const hex = (n: number, width: number): string => n.toString(16).toUpperCase().padStart(width, '0');
+  const address = host
+    .split('.')
+    .reverse()
+    .map((part) => hex(Number(part), 2))
+    .join('');
+  return read('/proc/net/udp').includes(` ${address}:${hex(port, 4)} `);
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
