@@ -25,6 +25,8 @@ const HANGING_UP = 3;
 
 /** At most this many INVITEs between two looks at the network: a burst must not deafen us. */
 const STARTS_PER_TICK = 64;
+/** On a real wire arrivals within a tick of the timer wheel share a turn: one wake-up, at most this much late. */
+const GATHER_US = 1000;
 
 export interface CallerOptions {
   ip: number;
@@ -79,13 +81,14 @@ export class Caller implements Actor, TransactionUser {
   #branchTx = 0;
   #next: number;
   #nowUs = 0;
-  #wire: Wire;
   /** After this no further arrival is started. */
   #stopped = false;
+  readonly #gatherUs: number;
 
   constructor(wire: Wire, options: CallerOptions) {
     this.#o = options;
     this.#wire = wire;
+    this.#gatherUs = wire.kind === 'memory' ? 0 : GATHER_US;
     const n = options.maxCalls;
     const nowUs = wire.nowUs();
     this.#salt = options.salt & 0xffff;
@@ -161,9 +164,11 @@ export class Caller implements Actor, TransactionUser {
       }
     }
     this.#timers.advance(nowUs, this.#fire);
-    let due = Math.min(this.stack.tick(nowUs), this.#timers.nextUs());
-    if (!this.exhausted) due = Math.min(due, o.t0Us + o.arrivals[this.#next]! * 1000);
-    return due;
+    const due = Math.min(this.stack.tick(nowUs), this.#timers.nextUs());
+    if (this.exhausted) return due;
+    const arrivalUs = o.t0Us + o.arrivals[this.#next]! * 1000;
+    const soonestUs = this.#gatherUs > 0 && started < STARTS_PER_TICK ? nowUs + this.#gatherUs : 0;
+    return Math.min(due, Math.max(arrivalUs, soonestUs));
   }
 
   #arrive(callNo: number, nowUs: number): void {
