@@ -124,10 +124,10 @@ const STEPS: readonly ((d: Direction) => string)[] = [
     CASE WHEN ${name}_judged THEN CASE WHEN ${at}_lossEvents = 0 THEN 1.0 ELSE
       least(${BURST_MAX}.0, greatest(1.0, ${at}_rtpLost / ${at}_lossEvents * (1 - ${name}_loss))) END END AS ${name}_burst_r,
     ${PACKET_MS + JITTER_BUFFER_MS}.0 + coalesce(${at}_rttMs, ${from}_rttMs, 0) / 2 AS ${name}_delay_ms,
-    100 * least(1.0, ${name}_loss + ${name}_late) AS ${name}_lost_pct`,
+    CASE WHEN ${name}_judged THEN 100 * least(1.0, ${name}_loss + ${name}_late) END AS ${name}_lost_pct`,
   ({ name }) => `
-    -- NULL when the direction could not be judged.
-    g107_mos(${name}_lost_pct, ${name}_burst_r, ${name}_delay_ms) AS ${name}_mos`,
+    -- NULL when the direction could not be judged, which DuckDB's least() and greatest() would pass over.
+    CASE WHEN ${name}_judged THEN g107_mos(${name}_lost_pct, ${name}_burst_r, ${name}_delay_ms) END AS ${name}_mos`,
 ];
 
 const AUDIO = STEPS.map(
