@@ -87,7 +87,6 @@ export class Caller implements Actor, TransactionUser {
 
   constructor(wire: Wire, options: CallerOptions) {
     this.#o = options;
-    this.#wire = wire;
     this.#gatherUs = wire.kind === 'memory' ? 0 : GATHER_US;
     const n = options.maxCalls;
     const nowUs = wire.nowUs();
