@@ -8,7 +8,9 @@ import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from
 import { DialogStore } from './sip/dialog.js';
 import { callNoOf } from './sip/invite.js';
 import { METHOD } from './sip/names.js';
+import { NO_DIALOG, type Objection, objectionTo } from './sip/objection.js';
 import type { SipMessage } from './sip/parse.js';
+import { ALLOW_LINE } from './sip/refuse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from './sip/respond.js';
 import { SdpView, sdpLength, writeSdp } from './sip/sdp.js';
 import { MessageSlab } from './sip/slab.js';
@@ -123,17 +125,15 @@ export class Callee extends QuietUser implements Actor {
   }
 
   onRequest(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
-    if (msg.method === METHOD.INVITE && msg.toTagLen === 0) {
-      this.#invite(msg, tx, srcIp, srcPort, nowUs);
-      return;
-    }
-    if (msg.method === METHOD.OPTIONS && msg.toTagLen === 0) {
-      this.stack.reply(tx, 200, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
+    if (msg.toTagLen === 0) {
+      const objection = objectionTo(msg, this.#uri);
+      if (msg.method === METHOD.INVITE) this.#invite(msg, objection, tx, srcIp, srcPort, nowUs);
+      else this.stack.reply(tx, objection?.status ?? 200, srcIp, srcPort, PLAIN_TAG, objection?.extra ?? ALLOW, nowUs);
       return;
     }
     const slot = this.#slotOf(msg);
     if (slot < 0) {
-      this.stack.reply(tx, msg.toTagLen > 0 ? 481 : 405, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
+      this.stack.reply(tx, 481, srcIp, srcPort, PLAIN_TAG, null, nowUs);
       return;
     }
     if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
@@ -154,7 +154,7 @@ export class Callee extends QuietUser implements Actor {
     this.stack.reply(tx, status, srcIp, srcPort, null, null, nowUs);
   }
 
-  #invite(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
+  #invite(msg: SipMessage, no: Objection | null, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
     const o = this.#o;
     const slot = this.#pool.take();
     const leg = slot >= 0 && o.media !== null ? o.media.open() : -1;
@@ -171,14 +171,14 @@ export class Callee extends QuietUser implements Actor {
     this.#generation[slot] = generation;
     writeTag(this.#tag, 0, slot, generation, o.salt & 0xffff);
     const headLen = writeEcho(msg, srcIp, srcPort, this.#tag, this.#scratch, 0);
-    const head = this.#heads.keep(this.#scratch, 0, headLen);
+    const head = no === null ? this.#heads.keep(this.#scratch, 0, headLen) : -1;
     if (head < 0 || !this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
-      // RFC 3261 8.1.1.8: an INVITE without a usable Contact cannot make a dialog; nor can one too long to be echoed.
       if (head >= 0) this.#heads.drop(head);
-      this.#noteRefused(record, msg, nowUs);
+      const { status, extra } = no ?? NO_DIALOG;
+      this.#noteRefused(record, msg, status, nowUs);
       if (leg >= 0) o.media!.close(leg);
       this.#pool.give(slot);
-      this.stack.reply(tx, 400, srcIp, srcPort, PLAIN_TAG, null, nowUs);
+      this.stack.reply(tx, status, srcIp, srcPort, PLAIN_TAG, extra, nowUs);
       return;
     }
     this.#head[slot] = head;
@@ -188,10 +188,7 @@ export class Callee extends QuietUser implements Actor {
     this.#record[slot] = record;
     this.#tx[slot] = tx;
     this.#leg[slot] = leg;
-    let callNo = -1;
-    if (this.#uri.parse(msg.bytes, msg.uriOff, msg.uriLen)) {
-      callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
-    }
+    let callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
     if (callNo < 0) callNo = FOREIGN_CALLS + this.#foreign++;
     this.#callNo[slot] = callNo;
     const { store } = o;
@@ -217,14 +214,14 @@ export class Callee extends QuietUser implements Actor {
   }
 
   /** An INVITE that could not become a call: a record all the same, so that the sums are right. */
-  #noteRefused(record: number, msg: SipMessage, nowUs: number): void {
+  #noteRefused(record: number, msg: SipMessage, status: number, nowUs: number): void {
     const { store, worker, t0Us } = this.#o;
     for (const field of [O.startedMs, O.rejectedMs, O.endedMs]) store.setF64(record, field, (nowUs - t0Us) / 1000);
     store.setU8(record, O.role, ROLE.CALLEE);
     store.setU8(record, O.worker, worker);
     store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
     store.setU8(record, O.endedBy, ENDED_BY.indexOf('us'));
-    store.setU16(record, O.finalCode, 400);
+    store.setU16(record, O.finalCode, status);
     store.setU32(record, O.callNo, FOREIGN_CALLS + this.#foreign++);
     store.setText(record, O.callId, LEG_FIELDS.callId.text, msg.bytes, msg.callIdOff, msg.callIdLen);
     store.done(record);
@@ -397,6 +394,6 @@ export class Callee extends QuietUser implements Actor {
 }
 
 const PLAIN_TAG = ascii('deadair');
-const ALLOW = ascii('Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');
+const ALLOW = ascii(ALLOW_LINE);
 const SDP_HEAD = ascii('Content-Type: application/sdp\r\nContent-Length: ');
 const NO_ACK_REASON = ascii('Reason: SIP;cause=408;text="ACK timeout"\r\n');

@@ -152,7 +152,10 @@ export class DialogStore {
   #open(dialog: number, msg: SipMessage, caller: boolean, tag: Uint8Array | null, cseq: number): boolean {
     const s = this.#scratch;
     const { bytes } = msg;
-    if (msg.contactLen === 0 || !uriOf(bytes, msg.contactOff, msg.contactLen, this.#range)) return false;
+    // An RFC 2543 peer (no branch) need not send a Contact: its From is the target then (RFC 4475 3.3.16).
+    const target = msg.contactLen > 0 || caller || msg.branchLen > 0;
+    const targetOff = target ? msg.contactOff : msg.fromOff;
+    if (!uriOf(bytes, targetOff, target ? msg.contactLen : msg.fromLen, this.#range)) return false;
     const ends = this.#ends;
     const e = dialog * PARTS;
     let p = writeRange(s, 0, bytes, this.#range[0]!, this.#range[1]!);

@@ -61,6 +61,7 @@ const HEADER_FORMS: readonly (readonly [string, string?])[] = [
   ['expires'],
   ['session-expires', 'x'],
   ['min-se'],
+  ['accept'],
 ];
 export const H = {
   OTHER: 0,
@@ -86,6 +87,7 @@ export const H = {
   EXPIRES: 20,
   SESSION_EXPIRES: 21,
   MIN_SE: 22,
+  ACCEPT: 23,
 } as const;
 
 /** Candidates by length of the name, so that most names cost one or two compares. */

@@ -65,6 +65,8 @@ export class SipMessage {
   /** Topmost Via value (up to a comma), its branch and its sent-by. */
   viaOff = 0;
   viaLen = 0;
+  /** There is a Via below the topmost. */
+  moreVias = false;
   branchOff = 0;
   branchLen = 0;
   sentByOff = 0;
@@ -116,6 +118,7 @@ export class SipMessage {
     this.callIdLen = this.fromLen = this.toLen = this.viaLen = this.contactLen = 0;
     this.fromTagLen = this.toTagLen = this.branchLen = this.sentByLen = 0;
     this.bodyLen = 0;
+    this.moreVias = false;
     this.maxForwards = -1;
     this.headerCount = 0;
 
@@ -169,13 +172,14 @@ export class SipMessage {
       count++;
       switch (id) {
         case H.VIA:
-          if (this.viaLen === 0 && !this.#via(valueStart, valueEnd)) return PARSE.BAD_PARAMETER;
+          if (this.viaLen !== 0) this.moreVias = true;
+          else if (!this.#via(valueStart, valueEnd)) return PARSE.BAD_PARAMETER;
           break;
         case H.FROM:
           if (this.fromLen !== 0) return PARSE.BAD_HEADER;
           this.fromOff = valueStart;
           this.fromLen = valueLen;
-          this.#tag(valueStart, valueEnd);
+          if (!this.#tag(valueStart, valueEnd)) return PARSE.BAD_PARAMETER;
           this.fromTagOff = this.#foundOff;
           this.fromTagLen = this.#foundLen;
           break;
@@ -183,7 +187,7 @@ export class SipMessage {
           if (this.toLen !== 0) return PARSE.BAD_HEADER;
           this.toOff = valueStart;
           this.toLen = valueLen;
-          this.#tag(valueStart, valueEnd);
+          if (!this.#tag(valueStart, valueEnd)) return PARSE.BAD_PARAMETER;
           this.toTagOff = this.#foundOff;
           this.toTagLen = this.#foundLen;
           break;
@@ -264,7 +268,7 @@ export class SipMessage {
       let b = eol;
       while (b > a && bytes[b - 1] !== SP) b--;
       // METHOD SP URI SP VERSION: exactly one space each (RFC 3261 25.1).
-      if (a === start || b - 1 <= a) return -PARSE.BAD_START_LINE;
+      if (a === start || b - 1 <= a || b === eol) return -PARSE.BAD_START_LINE;
       if (!isVersion(bytes, b, eol) || eol - b !== 7) return -PARSE.BAD_VERSION;
       for (let i = a + 1; i < b - 1; i++) if (bytes[i] === SP || bytes[i] === LT) return -PARSE.BAD_START_LINE;
       this.methodOff = start;
@@ -283,6 +287,7 @@ export class SipMessage {
     while (stop < end && bytes[stop] !== COMMA) stop = bytes[stop] === QUOTE ? afterQuoted(bytes, stop, end) : stop + 1;
     this.viaOff = start;
     this.viaLen = stop - start;
+    this.moreVias = stop < end;
     // sent-protocol LWS sent-by *( SEMI via-params )
     let p = start;
     while (p < stop && !isSpace(bytes[p]!)) p++;
@@ -307,15 +312,22 @@ export class SipMessage {
     this.param(p, stop, BRANCH);
     this.branchOff = this.#foundOff;
     this.branchLen = this.#foundLen;
-    return this.sentByLen > 0;
+    // An empty parameter before the branch (";;"): RFC 4475 3.1.2.1.
+    return this.sentByLen > 0 && !this.#foundEmpty;
   }
 
-  #tag(start: number, end: number): void {
-    this.param(afterAddress(this.bytes, start, end), end, TAG);
+  /** False when a quote or a bracket is never closed: where the address ends, nobody can tell (RFC 4475 3.1.2.6). */
+  #tag(start: number, end: number): boolean {
+    const { bytes } = this;
+    const after = afterAddress(bytes, start, end);
+    if (after >= end) for (let i = start; i < end; i++) if (bytes[i] === QUOTE || bytes[i] === LT) return false;
+    this.param(after, end, TAG);
+    return true;
   }
 
   #foundOff = 0;
   #foundLen = 0;
+  #foundEmpty = false;
   get foundOff(): number {
     return this.#foundOff;
   }
@@ -327,6 +339,7 @@ export class SipMessage {
   param(start: number, end: number, lower: Uint8Array): boolean {
     const bytes = this.bytes;
     this.#foundOff = this.#foundLen = 0;
+    this.#foundEmpty = false;
     let p = start;
     while (p < end) {
       while (p < end && bytes[p] !== SEMI) p = bytes[p] === QUOTE ? afterQuoted(bytes, p, end) : p + 1;
@@ -336,6 +349,7 @@ export class SipMessage {
       const nameStart = p;
       while (p < end && bytes[p] !== EQUALS && bytes[p] !== SEMI && !isSpace(bytes[p]!)) p++;
       const nameLen = p - nameStart;
+      if (nameLen === 0 && p < end) this.#foundEmpty = true;
       while (p < end && isSpace(bytes[p]!)) p++;
       let valueStart = p;
       let valueEnd = p;

@@ -19,7 +19,11 @@ const PHRASES: Record<number, string> = {
   400: 'Bad Request',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  406: 'Not Acceptable',
   408: 'Request Timeout',
+  415: 'Unsupported Media Type',
+  416: 'Unsupported URI Scheme',
+  420: 'Bad Extension',
   480: 'Temporarily Unavailable',
   481: 'Call/Transaction Does Not Exist',
   482: 'Loop Detected',
@@ -115,10 +119,12 @@ function sentByIp(msg: SipMessage): number {
 /** Port that responses to this request go to: the source's if rport was asked (RFC 3581), else sent-by's (18.2.2). */
 export function responsePort(msg: SipMessage, srcPort: number): number {
   if (msg.param(msg.sentByOff + msg.sentByLen, msg.viaOff + msg.viaLen, RPORT)) return srcPort;
-  for (let i = msg.sentByOff; i < msg.sentByOff + msg.sentByLen; i++) {
+  const end = msg.sentByOff + msg.sentByLen;
+  // What follows the last colon, unless that colon is an IPv6 address's ("[2001:db8::9:1]").
+  for (let i = end - 1; i >= msg.sentByOff && msg.bytes[i] !== 93; i--) {
     if (msg.bytes[i] !== 58) continue;
-    const port = readUint(msg.bytes, i + 1, msg.sentByOff + msg.sentByLen);
-    if (port > 0 && port <= 65535) return port;
+    const port = readUint(msg.bytes, i + 1, end);
+    return port > 0 && port <= 65535 ? port : 5060;
   }
   return 5060;
 }

@@ -3,6 +3,7 @@ import { T1_US, T2_US, T4_US, TIMEOUT_US } from './client.js';
 import { METHOD } from './names.js';
 import type { SipMessage } from './parse.js';
 import type { MessageSlab } from './slab.js';
+import { ascii } from './text.js';
 import { IndexPool, TimerWheel } from './timers.js';
 
 /** Server transaction states (RFC 3261 figures 7 and 8; ACCEPTED is RFC 6026 7.1). */
@@ -258,7 +259,7 @@ export class ServerTransactions {
       a = Math.imul(a ^ c, 0x01000193);
       b = Math.imul(b + c, 0x5bd1e995) ^ (b >>> 13);
     }
-    if (msg.branchLen < 7) {
+    if (!hasIdentifier(bytes, msg.branchOff, msg.branchLen)) {
       // RFC 2543 peers: no magic cookie. Call-ID, CSeq and From tag stand in (17.2.3).
       for (let i = msg.callIdOff, end = i + msg.callIdLen; i < end; i++) {
         a = Math.imul(a ^ bytes[i]!, 0x01000193);
@@ -274,4 +275,13 @@ export class ServerTransactions {
     this.#a = a ^ (a >>> 12);
     this.#b = b | 0;
   }
+}
+
+const COOKIE = ascii('z9hG4bK');
+
+/** The branch is the cookie and something: the cookie alone identifies nothing (RFC 4475 3.2.1). */
+function hasIdentifier(bytes: Uint8Array, off: number, len: number): boolean {
+  if (len <= COOKIE.length) return false;
+  for (let i = 0; i < COOKIE.length; i++) if (bytes[off + i] !== COOKIE[i]) return false;
+  return true;
 }

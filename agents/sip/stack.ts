@@ -1,8 +1,9 @@
 import { COUNTER_INDEX, type Counters } from '../counters.js';
-import type { UdpPort, Wire } from '../wire/types.js';
+import { ipToString, type UdpPort, type Wire } from '../wire/types.js';
 import { ClientTransactions } from './client.js';
 import { METHOD } from './names.js';
 import { PARSE, SipMessage } from './parse.js';
+import { refusalOf } from './refuse.js';
 import { EMPTY_BODY, responsePort, statusLine, writeEcho } from './respond.js';
 import { ServerTransactions } from './server.js';
 import { MessageSlab } from './slab.js';
@@ -34,6 +35,8 @@ export interface StackLimits {
   serverTransactions: number;
   /** Messages kept for retransmission, 2 KB each. */
   messages: number;
+  /** Requests of ours have Vias below our own, as a proxy's have; otherwise such a response is discarded. */
+  relays?: boolean;
 }
 
 /** Transport and transaction layers of one UDP socket (RFC 3261 17, 18). */
@@ -44,6 +47,7 @@ export class SipStack {
   port!: UdpPort;
   readonly #user: TransactionUser;
   readonly #values: Float64Array;
+  readonly #relays: boolean;
 
   constructor(
     user: TransactionUser,
@@ -55,6 +59,7 @@ export class SipStack {
     this.#user = user;
     this.#values = counters.values;
     const port = (): UdpPort => this.port;
+    this.#relays = limits.relays ?? false;
     // Two slabs, so that answers kept for timer J (32 s) cannot crowd out requests that must be repeated.
     this.client = new ClientTransactions(
       limits.clientTransactions,
@@ -88,15 +93,28 @@ export class SipStack {
     const code = msg.parse(bytes, off, len);
     this.#values[COUNTER_INDEX.sipReceived]!++;
     if (code !== PARSE.OK) {
-      if (code !== PARSE.KEEP_ALIVE) this.#values[COUNTER_INDEX.parseRejected]!++;
+      if (code !== PARSE.KEEP_ALIVE) this.#refuse(code, bytes, off, len, srcIp, srcPort);
       return;
     }
     if (msg.isRequest) this.#request(srcIp, srcPort, nowUs);
     else this.#response(nowUs);
   }
 
+  #refuse(code: number, bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number): void {
+    this.#values[COUNTER_INDEX.parseRejected]!++;
+    const refusal = refusalOf(code, bytes, off, len, ipToString(srcIp), srcPort, 'deadair');
+    if (refusal === null) return;
+    this.#values[COUNTER_INDEX.sipSent]!++;
+    this.port.send(refusal.bytes, 0, refusal.bytes.length, srcIp, refusal.port);
+  }
+
   #response(nowUs: number): void {
     const { msg, client } = this;
+    // RFC 3261 8.1.3.3: with another Via below ours it was misrouted, or is meant to be (RFC 4475 3.3.10).
+    if (msg.moreVias && !this.#relays) {
+      this.#values[COUNTER_INDEX.strayMessages]!++;
+      return;
+    }
     const tx = client.match(msg);
     if (tx >= 0) client.receive(tx, msg, nowUs);
     else this.#user.onStrayResponse(msg, nowUs);

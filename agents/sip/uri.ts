@@ -3,6 +3,8 @@ import { equalsIgnoreCase, readIp, readUint } from './text.js';
 const COLON = 58;
 const SEMI = 59;
 const QUESTION = 63;
+const OPEN = 91;
+const CLOSE = 93;
 const AT = 64;
 
 /**
@@ -48,7 +50,12 @@ export class UriView {
       p = at + 1;
     }
     this.hostOff = p;
-    while (p < end && bytes[p] !== COLON && bytes[p] !== SEMI && bytes[p] !== QUESTION) p++;
+    // "[2001:db8::1]": the colons are the address's (RFC 3261 25.1, IPv6reference).
+    if (p < end && bytes[p] === OPEN) {
+      while (p < end && bytes[p] !== CLOSE) p++;
+      if (p++ >= end) return false;
+      if (p < end && bytes[p] !== COLON && bytes[p] !== SEMI && bytes[p] !== QUESTION) return false;
+    } else while (p < end && bytes[p] !== COLON && bytes[p] !== SEMI && bytes[p] !== QUESTION) p++;
     this.hostLen = p - this.hostOff;
     if (this.hostLen === 0) return false;
     this.port = 5060;
@@ -56,7 +63,9 @@ export class UriView {
       const port = readUint(bytes, p + 1, end);
       if (port < 1 || port > 65535) return false;
       this.port = port;
-      while (p < end && bytes[p] !== SEMI && bytes[p] !== QUESTION) p++;
+      p++;
+      while (p < end && bytes[p]! >= 48 && bytes[p]! <= 57) p++;
+      if (p < end && bytes[p] !== SEMI && bytes[p] !== QUESTION) return false;
     }
     this.paramsOff = p;
     this.ip = readIp(bytes, this.hostOff, this.hostLen);

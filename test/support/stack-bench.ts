@@ -9,7 +9,8 @@ import { ScriptedPeer } from './scripted-peer.js';
 
 export const OURS = 0x0a000001;
 export const PEER = 0x0a000002;
-export const LIMITS: StackLimits = { clientTransactions: 64, serverTransactions: 64, messages: 64 };
+/** The bench's requests have a Via below ours, as a proxy's do. */
+export const LIMITS: StackLimits = { clientTransactions: 64, serverTransactions: 64, messages: 64, relays: true };
 const SECOND = 1_000_000;
 
 /** One stack and a scripted peer, alone in a world without delays, loss or chance: instants are exact. */
