@@ -161,6 +161,8 @@ describe('CANCEL (RFC 3261 9.1)', () => {
     expect(b.log.filter((l) => !l.startsWith('again'))).toEqual(['response 1 180', 'response 1 487']);
     b.run(33);
     expect(b.stack.client.active).toBe(0);
+    // Nothing that was kept for them is kept for ever.
+    for (let user = 0; user < LIMITS.messages; user++) expect(b.request('INVITE', user) >= 0).toBe(true);
   });
 
   test('without a final answer the INVITE is over 64*T1 after it', () => {
