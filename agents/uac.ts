@@ -379,7 +379,8 @@ export class Caller implements Actor, TransactionUser {
       return;
     }
     if (state !== UP && state !== HANGING_UP) {
-      this.stack.reply(tx, msg.toTagLen > 0 ? 481 : 405, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
+      const status = msg.toTagLen > 0 ? 481 : msg.method === 0 ? 501 : 405;
+      this.stack.reply(tx, status, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
       return;
     }
     if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
