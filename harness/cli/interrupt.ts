@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { EXIT } from '../errors.js';
 import { tell } from './output.js';
 
@@ -11,7 +12,7 @@ export interface Interrupt {
 export function onInterrupt(): Interrupt {
   const controller = new AbortController();
   const handle = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(EXIT.INTERRUPTED);
+    if (controller.signal.aborted) quit();
     tell(`${name}: stopping, results are being saved; once more to quit at once`);
     controller.abort(name);
   };
@@ -24,4 +25,18 @@ export function onInterrupt(): Interrupt {
       process.off('SIGTERM', handle);
     },
   };
+}
+
+/**
+ * Ends the process without ending its threads first, as process.exit() would: one that waits for a locked database
+ * cannot be ended (libsql panics, and prints its stack). The faults' own processes see our end, and undo what they did.
+ */
+function quit(): never {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    koffi.load(null).func('void _exit(int)')(EXIT.INTERRUPTED);
+  } catch {
+    // No koffi for this machine: the ordinary way.
+  }
+  process.exit(EXIT.INTERRUPTED);
 }
