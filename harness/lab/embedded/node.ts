@@ -108,8 +108,9 @@ export class PbxNode extends QuietUser {
   /** Calls without audio (rtp_timeout): from the answer, or from the last packet of the side that went quiet. */
   #sweep(nowUs: number): void {
     for (let c = 0; c < this.#calls.length; c++) {
-      const call = this.#calls[c]!;
-      if (call.state !== UP || quietUs(call, nowUs) < this.#o.rtpTimeoutMs * 1000) continue;
+      const call = this.#calls[c];
+      // A refused INVITE takes a number and leaves no call.
+      if (call === undefined || call.state !== UP || quietUs(call, nowUs) < this.#o.rtpTimeoutMs * 1000) continue;
       this.rtpTimeoutTotal++;
       this.#bye(c, A, RTP_TIMEOUT);
       this.#bye(c, B, RTP_TIMEOUT);
@@ -142,6 +143,7 @@ export class PbxNode extends QuietUser {
       this.#stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs); // its commit is under way
       return;
     }
+    if (call.aTx >= 0) this.#stack.server.accepted(call.aTx, nowUs); // its ACK was lost, and its BYE says as much
     // The 200 waits with the CDR when the thread does: keep what it has to repeat of the request.
     const echo = new Uint8Array(2048);
     const length = writeEcho(msg, srcIp, srcPort, null, echo, 0);
