@@ -1,0 +1,118 @@
+/**
+ * `npm run bench [-- --quick]`: our generator beside SIPp in one run, A B A B, and the figures that the README quotes.
+ * CPU time decides, not wall time; results/bench.json has every trial.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rawRefusal, syscallRefusal } from '../agents/wire/media.js';
+import { machine } from './machine.js';
+import { type MediaGenerator, type MediaTrial, mediaTrial } from './media.js';
+import { type MemoryFigure, memoryFigure } from './memory.js';
+import { type SignallingTrial, signallingTrial } from './signalling.js';
+import { sippVersion } from './sipp.js';
+import { type BenchResult, markdown, median } from './table.js';
+import { measureWire } from './wire.js';
+
+const quick = process.argv.includes('--quick');
+const SIZE = quick
+  ? {
+      rounds: 1,
+      calls: 1_000,
+      rateCps: 1000,
+      legs: 100,
+      mediaSeconds: 1,
+      calm: [200, 400],
+      loud: [50, 100],
+      wireSeconds: 1,
+    }
+  : {
+      rounds: 5,
+      calls: 60_000,
+      rateCps: 4000,
+      legs: 1000,
+      mediaSeconds: 8,
+      calm: [4000, 8000],
+      loud: [1000, 2000],
+      wireSeconds: 5,
+    };
+
+const say = (text: string): boolean => process.stderr.write(`${text}\n`);
+
+async function signalling(dir: string): Promise<NonNullable<BenchResult['signalling']>> {
+  const load = { calls: SIZE.calls, rateCps: SIZE.rateCps };
+  const trials: SignallingTrial[] = [];
+  for (let round = 0; round < SIZE.rounds; round++) {
+    for (const generator of ['sipp', 'deadair'] as const) {
+      const trial = await signallingTrial(generator, load, dir);
+      trials.push(trial);
+      say(
+        `calls ${round + 1}/${SIZE.rounds} ${generator}: ${Math.round(trial.calls / trial.threadCpuS)} per CPU-second`,
+      );
+    }
+  }
+  const [theirs, our] = (['sipp', 'deadair'] as const).map((g) => trials.filter((t) => t.generator === g));
+  const against = (cpu: (t: SignallingTrial) => number): number =>
+    median(our!.map((t, i) => theirs![i]!.processCpuS / cpu(t)));
+  const ratios = {
+    agentsThread: against((t) => t.threadCpuS),
+    loadProcess: against((t) => t.loadCpuS),
+    wholeProcess: against((t) => t.processCpuS),
+  };
+  return { rateCps: load.rateCps, trials, ratios };
+}
+
+async function media(dir: string): Promise<NonNullable<BenchResult['media']>> {
+  const load = { legs: SIZE.legs, seconds: SIZE.mediaSeconds };
+  const generators: MediaGenerator[] = ['sipp rtp_stream', 'deadair sockets'];
+  if (rawRefusal() === undefined) generators.push('deadair raw');
+  const trials: MediaTrial[] = [];
+  for (let round = 0; round < Math.min(3, SIZE.rounds); round++) {
+    for (const generator of generators) {
+      const trial = await mediaTrial(generator, load, dir);
+      trials.push(trial);
+      say(`media ${round + 1} ${generator}: ${trial.packetsPerCpuSecond} packets per CPU-second`);
+    }
+  }
+  const of = (g: MediaGenerator): number[] => trials.filter((t) => t.generator === g).map((t) => t.packetsPerCpuSecond);
+  const theirs = of('sipp rtp_stream');
+  const against = (g: MediaGenerator): number | null =>
+    of(g).length === 0 ? null : median(of(g).map((n, i) => n / theirs[i]!));
+  return { trials, ratios: { raw: against('deadair raw'), sockets: against('deadair sockets') } };
+}
+
+async function memory(dir: string): Promise<MemoryFigure[]> {
+  return [
+    await memoryFigure('none', SIZE.calm as [number, number], dir),
+    await memoryFigure('rtp', SIZE.loud as [number, number], dir),
+  ];
+}
+
+const sipp = sippVersion();
+const where = machine(sipp);
+const missing: string[] = [];
+const refusal = syscallRefusal();
+if (refusal !== undefined) throw new Error(`the bench measures the Linux wire: ${refusal}`);
+if (sipp === null)
+  missing.push('calls, audio and memory against SIPp: `sipp` is not on PATH (Debian package sip-tester)');
+const raw = rawRefusal();
+if (raw !== undefined) missing.push(`raw media: ${raw}`);
+const dir = mkdtempSync(join(tmpdir(), 'deadair-bench-'));
+try {
+  const result: BenchResult = {
+    schema: 'deadair.bench/1',
+    quick,
+    machine: where,
+    missing,
+    signalling: sipp === null ? null : await signalling(dir),
+    media: sipp === null ? null : await media(dir),
+    memory: sipp === null ? null : await memory(dir),
+    wire: measureWire(SIZE.wireSeconds),
+  };
+  where.load[1] = Math.round(loadavg()[0]! * 100) / 100;
+  mkdirSync('results', { recursive: true });
+  writeFileSync(join('results', 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+  process.stdout.write(markdown(result));
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}

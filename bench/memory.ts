@@ -1,0 +1,75 @@
+/** Bytes per call: the same process with N and with 2 N calls up, so that what does not grow with calls falls out. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { entryArgs } from '../harness/entry.js';
+import { startEcho } from './echo.js';
+import { ECHO_PORT, nextAddresses, SIP_PORT } from './net.js';
+import { startSipp, stopSipp } from './sipp.js';
+import type { AgentTask, FootprintLine } from './task.js';
+
+export interface MemoryFigure {
+  media: 'rtp' | 'none';
+  calls: [number, number];
+  /** Slope between the two, bytes a call. */
+  rssPerCall: number;
+  heapPerCall: number;
+  /** With the larger number of calls, less the idle process, MB. */
+  rssGrowthMb: number;
+}
+
+/** Every call is up at once for longer than it takes to read the memory. */
+const SPARE_MS = 10_000;
+
+export async function memoryFigure(media: 'rtp' | 'none', calls: [number, number], dir: string): Promise<MemoryFigure> {
+  const few = await footprint(media, calls[0], dir);
+  const many = await footprint(media, calls[1], dir);
+  const more = calls[1] - calls[0];
+  return {
+    media,
+    calls,
+    rssPerCall: Math.round((many.loaded.rss - few.loaded.rss) / more),
+    heapPerCall: Math.round((many.loaded.heap - few.loaded.heap) / more),
+    rssGrowthMb: Math.round((many.loaded.rss - many.idle.rss) / 1e5) / 10,
+  };
+}
+
+async function footprint(media: 'rtp' | 'none', calls: number, dir: string): Promise<FootprintLine> {
+  const at = nextAddresses();
+  const rateCps = media === 'rtp' ? 400 : 1000;
+  const echo = media === 'rtp' ? await startEcho(at.echo, ECHO_PORT) : null;
+  const uas = startSipp('uas.xml', 'uas', dir, [
+    ...['-i', at.callee, '-p', String(SIP_PORT), '-key', 'echo_ip', at.echo, '-key', 'echo_port', String(ECHO_PORT)],
+  ]);
+  await sleep(500);
+  const task: AgentTask = {
+    localIp: at.caller,
+    targetIp: at.callee,
+    targetPort: SIP_PORT,
+    calls,
+    rateCps,
+    holdMs: (calls / rateCps) * 1000 + SPARE_MS,
+    maxCalls: calls,
+    media,
+    backend: 'auto',
+  };
+  try {
+    const child = spawn(
+      process.execPath,
+      ['--expose-gc', ...entryArgs('./footprint', import.meta.url), JSON.stringify(task)],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    await once(child, 'close');
+    const line = JSON.parse(out) as FootprintLine | null;
+    if (line === null || line.up !== calls) throw new Error(`only ${line?.up ?? 0} of ${calls} calls were up`);
+    return line;
+  } finally {
+    uas.child.kill('SIGKILL');
+    await stopSipp(uas);
+    await echo?.stop();
+  }
+}
