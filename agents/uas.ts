@@ -5,6 +5,7 @@ import { COUNTER_INDEX, type Counters } from './counters.js';
 import { notePeerAgent, noteReason, O } from './leg.js';
 import type { LegMedia } from './media.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
+import { FOREIGN_CALLS } from './rtp/identity.js';
 import { DialogStore } from './sip/dialog.js';
 import { callNoOf } from './sip/invite.js';
 import { METHOD } from './sip/names.js';
@@ -44,8 +45,6 @@ export interface CalleeOptions {
   media: LegMedia | null;
 }
 
-/** Calls of strangers (no number of ours in the Request-URI) are numbered from here. */
-const FOREIGN_CALLS = 0x40000000;
 /** Keeps the callee's chance apart from the caller's for the same call. */
 const RING_KEY = 0x20000000;
 

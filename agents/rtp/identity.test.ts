@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { callNoAt, classify, findIdentity, HEARD, PAYLOAD_BYTES, writeIdentity } from './identity.js';
+import { callNoAt, classify, FOREIGN_CALLS, findIdentity, HEARD, PAYLOAD_BYTES, writeIdentity } from './identity.js';
 
 function payload(callNo: number, role: number, len = PAYLOAD_BYTES): Uint8Array {
   const bytes = new Uint8Array(len + 7).fill(0x33);
@@ -12,6 +12,12 @@ test('peer, self and other are told apart', () => {
   expect(classify(payload(7, 1), 7, 160, 7, 1)).toBe(HEARD.PEER);
   expect(classify(payload(7, 0), 7, 160, 7, 1)).toBe(HEARD.SELF);
   expect(classify(payload(8, 1), 7, 160, 7, 1)).toBe(HEARD.OTHER);
+});
+
+test('ends that number calls each for themselves do not know each other, but their own', () => {
+  expect(classify(payload(FOREIGN_CALLS + 7, 1), 7, 160, 7, 1)).toBe(HEARD.FOREIGN);
+  expect(classify(payload(7, 0), 7, 160, FOREIGN_CALLS + 7, 0)).toBe(HEARD.FOREIGN);
+  expect(classify(payload(FOREIGN_CALLS + 8, 1), 7, 160, FOREIGN_CALLS + 7, 1)).toBe(HEARD.OTHER);
 });
 
 test('any call number comes back, wherever the audio was cut', () => {

@@ -34,6 +34,9 @@ export const HEARD = {
 } as const;
 export type Heard = (typeof HEARD)[keyof typeof HEARD];
 
+/** A callee that finds no number of ours in the Request-URI numbers its calls from here: no caller knows those numbers. */
+export const FOREIGN_CALLS = 0x40000000;
+
 /** Fills `len` bytes with the mark of one speaker. Once per leg; packets copy it. */
 export function writeIdentity(bytes: Uint8Array, off: number, len: number, callNo: number, role: number): void {
   const b4 = (callNo >>> 24) & 255;
@@ -76,7 +79,10 @@ export function classify(
 ): Heard {
   const at = findIdentity(bytes, off, len);
   if (at < 0) return isSilence(bytes, off, len) ? HEARD.SILENCE : HEARD.FOREIGN;
-  if (callNoAt(bytes, at) !== expectedCallNo) return HEARD.OTHER;
+  const callNo = callNoAt(bytes, at);
+  // Ends that number their calls each for themselves (deadair run at a deadair uas) cannot tell whose audio it is.
+  if (callNo >= FOREIGN_CALLS !== expectedCallNo >= FOREIGN_CALLS) return HEARD.FOREIGN;
+  if (callNo !== expectedCallNo) return HEARD.OTHER;
   return bytes[at + 8] === expectedRole ? HEARD.PEER : HEARD.SELF;
 }
 
