@@ -27,3 +27,16 @@ export function notePeerAgent(store: LegStore, record: number, msg: SipMessage):
   if (i < 0) return;
   store.setText(record, O.peerAgent, LEG_FIELDS.peerAgent.text, msg.bytes, msg.valueOff[i]!, msg.valueLen[i]!);
 }
+
+/** First 100, first ringing, and how many of each came: repeats tell of lost packets or of an odd peer. */
+export function noteProvisional(store: LegStore, record: number, status: number, nowMs: number): void {
+  if (status === 100) {
+    if (Number.isNaN(store.getF64(record, O.tryingMs))) store.setF64(record, O.tryingMs, nowMs);
+    store.incU16(record, O.count100);
+    return;
+  }
+  if (status === 180) store.incU16(record, O.count180);
+  else if (status === 183) store.incU16(record, O.count183);
+  else store.incU16(record, O.count181to182);
+  if (Number.isNaN(store.getF64(record, O.ringingMs))) store.setF64(record, O.ringingMs, nowMs);
+}

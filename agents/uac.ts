@@ -1,20 +1,18 @@
 import { draw } from '../harness/plan/dist.js';
-import type { CallPlan } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
-import { bucketOf, COUNTER_INDEX, type Counters } from './counters.js';
-import { notePeerAgent, noteReason, O } from './leg.js';
-import type { LegMedia } from './media.js';
+import type { CallerOptions } from './caller-options.js';
+import { bucketOf, COUNTER_INDEX } from './counters.js';
+import { notePeerAgent, noteProvisional, noteReason, O } from './leg.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
-import { DialogStore } from './sip/dialog.js';
+import { InDialog } from './sip/in-dialog.js';
 import { InviteWriter } from './sip/invite.js';
 import { H, METHOD } from './sip/names.js';
 import type { SipMessage } from './sip/parse.js';
 import { SdpView } from './sip/sdp.js';
 import { SipStack, type TransactionUser } from './sip/stack.js';
-import { slotOfTag, writeTag } from './sip/tag.js';
-import { ascii, writeHex } from './sip/text.js';
+import { slotOfTag } from './sip/tag.js';
+import { ascii } from './sip/text.js';
 import { IndexPool, TimerWheel } from './sip/timers.js';
-import type { LegStore } from './store.js';
 import type { Actor, Wire } from './wire/types.js';
 
 /** A call's life at the caller (RFC 3261 12 and 13, seen from the UAC core). */
@@ -27,34 +25,6 @@ const HANGING_UP = 3;
 const STARTS_PER_TICK = 64;
 /** On a real wire arrivals within a tick of the timer wheel share a turn: one wake-up, at most this much late. */
 const GATHER_US = 1000;
-
-export interface CallerOptions {
-  ip: number;
-  /** 0 = any. */
-  port: number;
-  /** Where INVITEs go: outbound proxy or the target itself. */
-  hopIp: number;
-  hopPort: number;
-  /** 'host:port' of the Request-URI; the user is `user`, or the call's number when null. */
-  domain: string;
-  user: string | null;
-  /** Instants of all arrivals, ms since t0; this worker takes first, first+stride, ... */
-  arrivals: Float64Array;
-  first: number;
-  stride: number;
-  call: CallPlan;
-  seed: number;
-  worker: number;
-  /** 16 bits that mark this worker's tags and branches, and a text that marks this run's Call-IDs. */
-  salt: number;
-  runTag: string;
-  maxCalls: number;
-  t0Us: number;
-  store: LegStore;
-  counters: Counters;
-  /** null: signalling only. */
-  media: LegMedia | null;
-}
 
 export class Caller implements Actor, TransactionUser {
   readonly stack: SipStack;
@@ -71,14 +41,11 @@ export class Caller implements Actor, TransactionUser {
   readonly #holdUs: Float64Array;
   readonly #timers: TimerWheel;
   readonly #fire: (slot: number) => void;
-  readonly #dialogs: DialogStore;
+  readonly #dialogs: InDialog;
   readonly #sdp = new SdpView();
   readonly #chance: KeyedPrng;
   readonly #values: Float64Array;
   readonly #writer: InviteWriter;
-  readonly #txBranch: (to: Uint8Array, at: number) => number;
-  readonly #ackBranch: (to: Uint8Array, at: number) => number;
-  #branchTx = 0;
   #next: number;
   #nowUs = 0;
   /** After this no further arrival is started. */
@@ -102,7 +69,6 @@ export class Caller implements Actor, TransactionUser {
     this.#holdUs = new Float64Array(n);
     this.#timers = new TimerWheel(n, nowUs);
     this.#fire = (slot) => this.#onTimer(slot);
-    this.#dialogs = new DialogStore(n);
     this.#chance = new KeyedPrng(options.seed);
     this.#values = options.counters.values;
     this.#next = options.first;
@@ -115,6 +81,7 @@ export class Caller implements Actor, TransactionUser {
       this.#salt,
       nowUs,
     );
+    this.#dialogs = new InDialog(this.stack, n, this.#salt);
     this.stack.bind(wire, options.ip, options.port);
     this.#writer = new InviteWriter({
       ip: options.ip,
@@ -124,14 +91,6 @@ export class Caller implements Actor, TransactionUser {
       salt: this.#salt,
       runTag: options.runTag,
     });
-    this.#txBranch = (to, at) => this.stack.client.writeBranch(this.#branchTx, to, at);
-    this.#ackBranch = (to, at) => {
-      // An ACK to a 2xx is no transaction of ours, but wants a branch that no other request has (RFC 3261 8.1.1.7).
-      let p = at;
-      for (let i = 0; i < ACK_BRANCH.length; i++) to[p++] = ACK_BRANCH[i]!;
-      p = writeHex(to, p, this.#branchTx, 5);
-      return writeTag(to, p, this.#branchTx, this.#generation[this.#branchTx]!, this.#salt);
-    };
   }
 
   get callsUp(): number {
@@ -209,10 +168,10 @@ export class Caller implements Actor, TransactionUser {
 
     const { port } = this.stack;
     const at = port.slot();
-    this.#branchTx = tx;
+    this.#dialogs.use(tx);
     const mediaPort = leg >= 0 ? o.media!.port(leg) : 9;
     const w = this.#writer;
-    const len = w.write(port.tx, at, callNo, slot, generation, mediaPort, this.#txBranch) - at;
+    const len = w.write(port.tx, at, callNo, slot, generation, mediaPort, this.#dialogs.branch) - at;
     const { store } = o;
     store.setF64(record, O.intendedMs, o.arrivals[callNo]!);
     store.setF64(record, O.startedMs, (nowUs - o.t0Us) / 1000);
@@ -263,19 +222,7 @@ export class Caller implements Actor, TransactionUser {
   }
 
   #provisional(slot: number, tx: number, msg: SipMessage, nowUs: number): void {
-    const record = this.#record[slot]!;
-    const { store, t0Us } = this.#o;
-    const nowMs = (nowUs - t0Us) / 1000;
-    const { status } = msg;
-    if (status === 100) {
-      if (Number.isNaN(store.getF64(record, O.tryingMs))) store.setF64(record, O.tryingMs, nowMs);
-      store.incU16(record, O.count100);
-    } else {
-      if (status === 180) store.incU16(record, O.count180);
-      else if (status === 183) store.incU16(record, O.count183);
-      else store.incU16(record, O.count181to182);
-      if (Number.isNaN(store.getF64(record, O.ringingMs))) store.setF64(record, O.ringingMs, nowMs);
-    }
+    noteProvisional(this.#o.store, this.#record[slot]!, msg.status, (nowUs - this.#o.t0Us) / 1000);
     // RFC 3261 9.1: the CANCEL that had to wait for a provisional response goes now.
     if (this.#cancel[slot] === 1 && this.stack.client.cancel(tx, nowUs)) this.#cancel[slot] = 2;
   }
@@ -286,12 +233,12 @@ export class Caller implements Actor, TransactionUser {
     o.store.setF64(record, O.answeredMs, (nowUs - o.t0Us) / 1000);
     this.#values[COUNTER_INDEX.answered]!++;
     this.#state[slot] = UP;
-    if (!this.#dialogs.openAsCaller(slot, msg, msg.cseq)) {
+    if (!this.#dialogs.dialogs.openAsCaller(slot, msg, msg.cseq)) {
       // A 2xx without a usable Contact cannot be acknowledged in a dialog: it ends here.
       this.#end(slot, 'dropped', 'us', nowUs);
       return;
     }
-    if (this.#dialogs.hopIp(slot) < 0) this.#dialogs.setHop(slot, o.hopIp, o.hopPort);
+    if (this.#dialogs.dialogs.hopIp(slot) < 0) this.#dialogs.dialogs.setHop(slot, o.hopIp, o.hopPort);
     if (this.#sdp.read(msg.bytes, msg.bodyOff, msg.bodyLen)) {
       o.store.setU32(record, O.remoteMediaIp, this.#sdp.ip);
       o.store.setU16(record, O.remoteMediaPort, this.#sdp.port);
@@ -312,7 +259,7 @@ export class Caller implements Actor, TransactionUser {
         );
       }
     }
-    this.#ack(slot, msg.cseq, nowUs);
+    this.#ack(slot, msg.cseq);
     o.store.setF64(record, O.ackedMs, (nowUs - o.t0Us) / 1000);
     if (this.#cancel[slot] !== 0) {
       // The answer crossed our CANCEL (RFC 3261 15): the call is up, so it is ended by BYE.
@@ -323,13 +270,8 @@ export class Caller implements Actor, TransactionUser {
     this.#timers.set(slot, nowUs + this.#holdUs[slot]!);
   }
 
-  #ack(slot: number, cseq: number, _nowUs: number): void {
-    const { port } = this.stack;
-    const at = port.slot();
-    this.#branchTx = slot;
-    const d = this.#dialogs;
-    const end = d.writeRequest(slot, METHOD.ACK, cseq, port.ip, port.port, this.#ackBranch, null, port.tx, at);
-    port.commit(end - at, d.hopIp(slot), d.hopPort(slot));
+  #ack(slot: number, cseq: number): void {
+    this.#dialogs.ack(slot, cseq);
     this.#values[COUNTER_INDEX.sipSent]!++;
     this.#o.store.incU16(this.#record[slot]!, O.ackCount);
   }
@@ -337,26 +279,12 @@ export class Caller implements Actor, TransactionUser {
   #hangUp(slot: number, nowUs: number): void {
     this.#timers.clear(slot);
     this.#stopMedia(slot, nowUs);
-    const tx = this.stack.client.open(slot, METHOD.BYE);
-    const record = this.#record[slot]!;
-    this.#o.store.setF64(record, O.byeMs, (nowUs - this.#o.t0Us) / 1000);
+    this.#o.store.setF64(this.#record[slot]!, O.byeMs, (nowUs - this.#o.t0Us) / 1000);
     this.#state[slot] = HANGING_UP;
-    if (tx < 0) {
-      this.#end(slot, 'bye-failed', 'us', nowUs);
-      return;
-    }
-    this.#tx[slot] = tx;
-    this.#branchTx = tx;
-    const { port } = this.stack;
-    const at = port.slot();
-    const d = this.#dialogs;
-    const cseq = d.nextCseq(slot);
-    const end = d.writeRequest(slot, METHOD.BYE, cseq, port.ip, port.port, this.#txBranch, null, port.tx, at);
+    const tx = this.#dialogs.bye(slot, slot, null, nowUs);
     this.#values[COUNTER_INDEX.sipSent]!++;
-    if (!this.stack.client.send(tx, at, end - at, d.hopIp(slot), d.hopPort(slot), nowUs)) {
-      this.stack.client.drop(tx);
-      this.#end(slot, 'bye-failed', 'us', nowUs);
-    }
+    if (tx < 0) this.#end(slot, 'bye-failed', 'us', nowUs);
+    else this.#tx[slot] = tx;
   }
 
   /** Patience is over. Without a provisional response the CANCEL waits for one, or for timer B (RFC 3261 9.1). */
@@ -383,7 +311,7 @@ export class Caller implements Actor, TransactionUser {
       this.stack.reply(tx, status, srcIp, srcPort, PLAIN_TAG, ALLOW, nowUs);
       return;
     }
-    if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
+    if (!this.#dialogs.dialogs.acceptCseq(slot, msg.cseq)) {
       this.stack.reply(tx, 500, srcIp, srcPort, null, null, nowUs);
       return;
     }
@@ -401,7 +329,7 @@ export class Caller implements Actor, TransactionUser {
     this.#end(slot, 'dropped', 'them', nowUs);
   }
 
-  onStrayResponse(msg: SipMessage, nowUs: number): void {
+  onStrayResponse(msg: SipMessage): void {
     // A 2xx that comes again: the ACK was lost, send it again (RFC 3261 13.2.2.4).
     const slot = slotOfTag(msg.bytes, msg.fromTagOff, msg.fromTagLen, this.#salt, this.#generation);
     const accepted = msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300;
@@ -411,7 +339,7 @@ export class Caller implements Actor, TransactionUser {
     }
     this.#o.store.incU16(this.#record[slot]!, O.answerRetransmits);
     this.#values[COUNTER_INDEX.retransmitsSeen]!++;
-    this.#ack(slot, msg.cseq, nowUs);
+    this.#ack(slot, msg.cseq);
   }
 
   onTimeout(slot: number, _tx: number, method: number, nowUs: number): void {
@@ -459,13 +387,12 @@ export class Caller implements Actor, TransactionUser {
     store.setU8(record, O.endedBy, ENDED_BY.indexOf(by));
     store.done(record);
     this.#timers.clear(slot);
-    this.#dialogs.close(slot);
+    this.#dialogs.dialogs.close(slot);
     this.#state[slot] = FREE;
     this.#pool.give(slot);
     this.#values[COUNTER_INDEX.ended]!++;
   }
 }
 
-const ACK_BRANCH = ascii('z9hG4bKdack');
 const PLAIN_TAG = ascii('deadair');
 const ALLOW = ascii('Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');

@@ -6,7 +6,7 @@ import { notePeerAgent, noteReason, O } from './leg.js';
 import type { LegMedia } from './media.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
 import { FOREIGN_CALLS } from './rtp/identity.js';
-import { DialogStore } from './sip/dialog.js';
+import { InDialog } from './sip/in-dialog.js';
 import { callNoOf } from './sip/invite.js';
 import { METHOD } from './sip/names.js';
 import { NO_DIALOG, type Objection, objectionTo } from './sip/objection.js';
@@ -61,7 +61,7 @@ export class Callee extends QuietUser implements Actor {
   readonly #head: Int32Array;
   readonly #timers: TimerWheel;
   readonly #fire: (slot: number) => void;
-  readonly #dialogs: DialogStore;
+  readonly #dialogs: InDialog;
   readonly #heads: MessageSlab;
   readonly #sdp = new SdpView();
   readonly #uri = new UriView();
@@ -70,8 +70,6 @@ export class Callee extends QuietUser implements Actor {
   readonly #tag = new Uint8Array(TAG_LENGTH);
   readonly #scratch = new Uint8Array(4096);
   readonly #contact: Uint8Array;
-  readonly #branch: (to: Uint8Array, at: number) => number;
-  #branchTx = 0;
   #foreign = 0;
   #nowUs = 0;
 
@@ -90,7 +88,6 @@ export class Callee extends QuietUser implements Actor {
     this.#head = new Int32Array(n).fill(-1);
     this.#timers = new TimerWheel(n, nowUs);
     this.#fire = (slot) => this.#answer(slot, this.#nowUs);
-    this.#dialogs = new DialogStore(n);
     this.#heads = new MessageSlab(n);
     this.#chance = new KeyedPrng(options.seed);
     this.#values = options.counters.values;
@@ -106,11 +103,11 @@ export class Callee extends QuietUser implements Actor {
       options.salt & 0xffff,
       nowUs,
     );
+    this.#dialogs = new InDialog(this.stack, n, options.salt & 0xffff);
     this.stack.bind(wire, options.ip, options.port);
     const { ip } = options;
     const host = `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}:${this.stack.port.port}`;
     this.#contact = ascii(`Contact: <sip:deadair@${host}>\r\nServer: deadair\r\n`);
-    this.#branch = (to, at) => this.stack.client.writeBranch(this.#branchTx, to, at);
   }
 
   get callsUp(): number {
@@ -135,7 +132,7 @@ export class Callee extends QuietUser implements Actor {
       this.stack.reply(tx, 481, srcIp, srcPort, PLAIN_TAG, null, nowUs);
       return;
     }
-    if (!this.#dialogs.acceptCseq(slot, msg.cseq)) {
+    if (!this.#dialogs.dialogs.acceptCseq(slot, msg.cseq)) {
       this.stack.reply(tx, 500, srcIp, srcPort, null, null, nowUs);
       return;
     }
@@ -171,7 +168,7 @@ export class Callee extends QuietUser implements Actor {
     writeTag(this.#tag, 0, slot, generation, o.salt & 0xffff);
     const headLen = writeEcho(msg, srcIp, srcPort, this.#tag, this.#scratch, 0);
     const head = no === null ? this.#heads.keep(this.#scratch, 0, headLen) : -1;
-    if (head < 0 || !this.#dialogs.openAsCallee(slot, msg, this.#tag)) {
+    if (head < 0 || !this.#dialogs.dialogs.openAsCallee(slot, msg, this.#tag)) {
       if (head >= 0) this.#heads.drop(head);
       const { status, extra } = no ?? NO_DIALOG;
       this.#noteRefused(record, msg, status, nowUs);
@@ -181,7 +178,7 @@ export class Callee extends QuietUser implements Actor {
       return;
     }
     this.#head[slot] = head;
-    if (this.#dialogs.hopIp(slot) < 0) this.#dialogs.setHop(slot, srcIp, srcPort);
+    if (this.#dialogs.dialogs.hopIp(slot) < 0) this.#dialogs.dialogs.setHop(slot, srcIp, srcPort);
     this.stack.server.setUser(tx, slot);
     this.#state[slot] = RINGING;
     this.#record[slot] = record;
@@ -331,17 +328,9 @@ export class Callee extends QuietUser implements Actor {
   }
 
   #bye(slot: number, nowUs: number): void {
-    const tx = this.stack.client.open(-1, METHOD.BYE);
-    if (tx < 0) return;
-    this.#branchTx = tx;
-    const { port } = this.stack;
-    const at = port.slot();
-    const d = this.#dialogs;
-    const cseq = d.nextCseq(slot);
-    const end = d.writeRequest(slot, METHOD.BYE, cseq, port.ip, port.port, this.#branch, NO_ACK_REASON, port.tx, at);
+    if (this.#dialogs.bye(slot, -1, NO_ACK_REASON, nowUs) < 0) return;
     this.#values[COUNTER_INDEX.sipSent]!++;
     this.#o.store.setF64(this.#record[slot]!, O.byeMs, (nowUs - this.#o.t0Us) / 1000);
-    if (!this.stack.client.send(tx, at, end - at, d.hopIp(slot), d.hopPort(slot), nowUs)) this.stack.client.drop(tx);
   }
 
   #slotOf(msg: SipMessage): number {
@@ -385,7 +374,7 @@ export class Callee extends QuietUser implements Actor {
     store.done(record);
     this.#timers.clear(slot);
     this.#dropHead(slot);
-    this.#dialogs.close(slot);
+    this.#dialogs.dialogs.close(slot);
     this.#state[slot] = FREE;
     this.#pool.give(slot);
     this.#values[COUNTER_INDEX.calleeEnded]!++;

@@ -1,7 +1,8 @@
 import { DATAGRAM_MAX } from '../wire/types.js';
 import { H, METHODS } from './names.js';
-import { type SipMessage, uriOf } from './parse.js';
+import type { SipMessage } from './parse.js';
 import { EMPTY_BODY } from './respond.js';
+import { uriOf } from './scan.js';
 import { ascii, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
 import { UriView } from './uri.js';
 
@@ -152,7 +153,7 @@ export class DialogStore {
   #open(dialog: number, msg: SipMessage, caller: boolean, tag: Uint8Array | null, cseq: number): boolean {
     const s = this.#scratch;
     const { bytes } = msg;
-    // An RFC 2543 peer (no branch) need not send a Contact: its From is the target then (RFC 4475 3.3.16).
+    // An RFC 2543 peer (no branch) need not send a Contact: its From is the target then (RFC 4475 3.4.1).
     const target = msg.contactLen > 0 || caller || msg.branchLen > 0;
     const targetOff = target ? msg.contactOff : msg.fromOff;
     if (!uriOf(bytes, targetOff, target ? msg.contactLen : msg.fromLen, this.#range)) return false;

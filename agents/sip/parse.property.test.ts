@@ -5,8 +5,9 @@ import { type Said, said, written } from '../../test/support/sip-arbitrary.js';
 import { bytesOf, placed, view } from '../../test/support/sip-text.js';
 import { DialogStore, splitValues } from './dialog.js';
 import { methodAt } from './names.js';
-import { PARSE, SipMessage, uriOf } from './parse.js';
+import { PARSE, SipMessage } from './parse.js';
 import { writeEcho } from './respond.js';
+import { uriOf } from './scan.js';
 import { SdpView } from './sdp.js';
 import { UriView } from './uri.js';
 

@@ -84,3 +84,10 @@ export function quietUs(call: Call, nowUs: number): number {
   }
   return longest;
 }
+
+/** What the node knows of its trunks: the platform's own view of the carrier. */
+export interface TrunkView {
+  calls: number;
+  attemptsTotal: number;
+  rejectedTotal: number;
+}

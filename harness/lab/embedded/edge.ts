@@ -1,5 +1,6 @@
 import { H } from '../../../agents/sip/names.js';
-import { PARSE, SipMessage, uriOf } from '../../../agents/sip/parse.js';
+import { PARSE, SipMessage } from '../../../agents/sip/parse.js';
+import { uriOf } from '../../../agents/sip/scan.js';
 import { ascii, readUint } from '../../../agents/sip/text.js';
 import { UriView } from '../../../agents/sip/uri.js';
 import { ipToString, type UdpPort, type Wire } from '../../../agents/wire/types.js';

@@ -1,6 +1,7 @@
 import { H, METHOD } from '../../../agents/sip/names.js';
-import { type SipMessage, uriOf } from '../../../agents/sip/parse.js';
+import type { SipMessage } from '../../../agents/sip/parse.js';
 import { RPORT, writeTopVia } from '../../../agents/sip/respond.js';
+import { uriOf } from '../../../agents/sip/scan.js';
 import {
   ascii,
   readIp,

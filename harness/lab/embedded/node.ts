@@ -1,4 +1,5 @@
 import { Counters } from '../../../agents/counters.js';
+import { InDialog } from '../../../agents/sip/in-dialog.js';
 import { H, METHOD } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from '../../../agents/sip/respond.js';
@@ -10,35 +11,21 @@ import { IndexPool } from '../../../agents/sip/timers.js';
 import { UriView } from '../../../agents/sip/uri.js';
 import { QuietUser } from '../../../agents/sip/user.js';
 import { ipToString, type Wire } from '../../../agents/wire/types.js';
-import type { NodeConfig } from '../../plan/types.js';
-import { A, B, type Call, ENDING, FREE, quietUs, SETUP, UP, writeBody, writeTrunkInvite } from './call.js';
-import type { CdrStore } from './cdr.js';
-import { LegSender } from './leg-sender.js';
-import type { MediaRelay } from './relay.js';
-import { type Pacer, ThreadPool } from './threads.js';
-
-export interface NodeOptions extends NodeConfig {
-  /** 1, 2, ... */
-  number: number;
-  ip: number;
-  port: number;
-  maxCalls: number;
-  trunks: readonly { ip: number; port: number }[];
-  relay: MediaRelay;
-  onExhausted: 'reject' | 'relay-anyway';
-  cdr: CdrStore;
-  cdrInline: boolean;
-  pacer: Pacer;
-  salt: number;
-  t0Us: number;
-}
-
-/** What the node knows of its trunks: the platform's own view of the carrier. */
-export interface TrunkView {
-  calls: number;
-  attemptsTotal: number;
-  rejectedTotal: number;
-}
+import {
+  A,
+  B,
+  type Call,
+  ENDING,
+  FREE,
+  quietUs,
+  SETUP,
+  type TrunkView,
+  UP,
+  writeBody,
+  writeTrunkInvite,
+} from './call.js';
+import type { NodeOptions } from './node-options.js';
+import { ThreadPool } from './threads.js';
 
 const RTP_TIMEOUT = ascii('Reason: Q.850;cause=44;text="RTP timeout"\r\n');
 const NO_RESOURCE = ascii('Reason: Q.850;cause=47;text="Resource unavailable"\r\n');
@@ -61,14 +48,13 @@ export class PbxNode extends QuietUser {
   readonly #calls: Call[] = [];
   /** Per leg (call * 2 + leg), as slotOfTag wants it. */
   readonly #generation: Uint16Array;
-  readonly #legs: LegSender;
+  readonly #legs: InDialog;
   readonly #sdp = new SdpView();
   readonly #uri = new UriView();
   readonly #contact: Uint8Array;
+  readonly #wire: Wire;
   #nowUs = 0;
   #nextSweepUs = 0;
-
-  readonly #wire: Wire;
 
   constructor(wire: Wire, options: NodeOptions) {
     super();
@@ -88,7 +74,7 @@ export class PbxNode extends QuietUser {
       this.threads.receive(bytes, off, len, srcIp, srcPort);
     });
     this.#contact = ascii(`Contact: <sip:pbx@${ipToString(options.ip)}:${options.port}>\r\nServer: embedded-pbx\r\n`);
-    this.#legs = new LegSender(this.#stack, n * 2);
+    this.#legs = new InDialog(this.#stack, n * 2, options.salt & 0xffff);
   }
 
   get calls(): number {
@@ -212,7 +198,7 @@ export class PbxNode extends QuietUser {
     }
     call.bTx = tx;
     call.bCseq = call.trunk + 1;
-    this.#legs.branchOf(tx);
+    this.#legs.use(tx);
     this.views[call.trunk]!.attemptsTotal++;
     const { port } = this.#stack;
     const at = port.slot();
@@ -337,7 +323,7 @@ export class PbxNode extends QuietUser {
     }
   }
   #bye(c: number, leg: 0 | 1, reason: Uint8Array | null): void {
-    if (leg === A || this.#calls[c]!.bUp) this.#legs.bye(c * 2 + leg, reason, this.#nowUs);
+    if (leg === A || this.#calls[c]!.bUp) this.#legs.bye(c * 2 + leg, -1, reason, this.#nowUs);
   }
 
   /** Writes the CDR. In line: this thread waits for the commit, and only then goes on with `then` and frees the call. */

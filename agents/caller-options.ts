@@ -1,0 +1,33 @@
+import type { CallPlan } from '../harness/plan/types.js';
+import type { Counters } from './counters.js';
+import type { LegMedia } from './media.js';
+import type { LegStore } from './store.js';
+
+/** What the callers of one worker are, and where they call. */
+export interface CallerOptions {
+  ip: number;
+  /** 0 = any. */
+  port: number;
+  /** Where INVITEs go: outbound proxy or the target itself. */
+  hopIp: number;
+  hopPort: number;
+  /** 'host:port' of the Request-URI; the user is `user`, or the call's number when null. */
+  domain: string;
+  user: string | null;
+  /** Instants of all arrivals, ms since t0; this worker takes first, first+stride, ... */
+  arrivals: Float64Array;
+  first: number;
+  stride: number;
+  call: CallPlan;
+  seed: number;
+  worker: number;
+  /** 16 bits that mark this worker's tags and branches, and a text that marks this run's Call-IDs. */
+  salt: number;
+  runTag: string;
+  maxCalls: number;
+  t0Us: number;
+  store: LegStore;
+  counters: Counters;
+  /** null: signalling only. */
+  media: LegMedia | null;
+}
