@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { basics, bytesOf, parse, placed, sip, view } from '../../test/support/sip-text.js';
 import { splitValues } from './dialog.js';
 import { H, METHOD, METHODS } from './names.js';
-import { PARSE, SipMessage, uriOf } from './parse.js';
+import { PARSE, SipMessage } from './parse.js';
+import { uriOf } from './scan.js';
 
 const REQUEST = 'OPTIONS sip:bob@biloxi.example SIP/2.0';
 const rest = basics('OPTIONS');
