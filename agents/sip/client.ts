@@ -81,6 +81,13 @@ export class ClientTransactions {
   get active(): number {
     return this.#pool.used;
   }
+  /** Messages kept, and timers set: both 0 when nothing is active. */
+  get kept(): number {
+    return this.slab.used;
+  }
+  get armed(): number {
+    return this.#timers.armed;
+  }
 
   /** Reserves a transaction so that its branch can be written; -1 at the limit. Must be followed by send() or drop(). */
   open(user: number, method: number): number {

@@ -74,6 +74,13 @@ export class ServerTransactions {
   get active(): number {
     return this.#pool.used;
   }
+  /** Messages kept, and timers set: both 0 when nothing is active. */
+  get kept(): number {
+    return this.slab.used;
+  }
+  get armed(): number {
+    return this.#timers.armed;
+  }
 
   /** The transaction of a request that came again, of an ACK to a non-2xx, or of the INVITE that a CANCEL means; or -1. */
   match(msg: SipMessage, method: number): number {

@@ -16,6 +16,11 @@ export class MessageSlab {
     this.#free = new Int32Array(limit);
   }
 
+  /** Slots that hold a message now. */
+  get used(): number {
+    return Math.min(this.limit, this.#chunks.length * CHUNK_SLOTS) - this.#freeCount;
+  }
+
   /** A copy of bytes[off, off+len), or -1 at the limit. */
   keep(bytes: Uint8Array, off: number, len: number): number {
     if (len > DATAGRAM_MAX) return -1;
