@@ -112,6 +112,18 @@ describe('INVITE server transaction (RFC 3261 17.2.1)', () => {
     expect(b.log).not.toContain('no-ack 1 2xx');
   });
 
+  test('after its ACK late INVITEs are absorbed until 64*T1 after the 2xx (RFC 6026 timer L)', () => {
+    const b = answering([200]);
+    b.ask(HERE);
+    b.stack.server.accepted(0, b.world.nowUs);
+    b.run(31.9);
+    b.ask(HERE);
+    expect(b.log).toEqual(['request INVITE 1', 'request again 1']);
+    expect(b.peer.kinds()).toEqual(['200 INVITE']);
+    b.run(0.2);
+    expect(b.stack.server.active).toBe(0);
+  });
+
   test('a 2xx that nobody acknowledges: the core is told after 64*T1', () => {
     const b = answering([200]);
     b.ask(HERE);

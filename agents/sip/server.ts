@@ -168,10 +168,15 @@ export class ServerTransactions {
     this.#confirm(tx, nowUs);
   }
 
-  /** The core saw the ACK to its 2xx: no more repetitions; late INVITEs are absorbed for T4. */
-  accepted(tx: number, nowUs: number): void {
+  /**
+   * The core saw the ACK to its 2xx: no more repetitions. INVITEs that come late, out of a long queue, are absorbed until
+   * 64*T1 after the 2xx (RFC 6026 timer L): the timer that runs already.
+   */
+  accepted(tx: number, _nowUs: number): void {
     if (this.#state[tx] !== ACCEPTED) return;
-    this.#confirm(tx, nowUs);
+    this.#state[tx] = CONFIRMED;
+    this.#timers.clear(tx * 2);
+    this.#dropMessage(tx);
   }
 
   drop(tx: number): void {
