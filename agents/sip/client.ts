@@ -225,9 +225,12 @@ export class ClientTransactions {
     this.user.onResponse(this.#user[tx]!, tx, msg, nowUs);
   }
 
-  tick(nowUs: number): number {
+  /** Fires what is due. */
+  advance(nowUs: number): void {
     this.#nowUs = nowUs;
     this.#timers.advance(nowUs, this.#fire);
+  }
+  nextUs(): number {
     return this.#timers.nextUs();
   }
 

@@ -263,7 +263,7 @@ describe('limits', () => {
     server.repeat(long);
     server.repeat(short);
     expect(sent).toEqual(['a'.repeat(10), 'b'.repeat(20), 'b'.repeat(20)]);
-    for (let us = 0; us < 33_000_000; us += 100_000) server.tick(us);
+    for (let us = 0; us < 33_000_000; us += 100_000) server.advance(us);
     expect([sent.length, server.active]).toEqual([3, 1]);
   });
 });

@@ -183,9 +183,12 @@ export class ServerTransactions {
     this.#terminate(tx);
   }
 
-  tick(nowUs: number): number {
+  /** Fires what is due. */
+  advance(nowUs: number): void {
     this.#nowUs = nowUs;
     this.#timers.advance(nowUs, this.#fire);
+  }
+  nextUs(): number {
     return this.#timers.nextUs();
   }
 

@@ -85,7 +85,10 @@ export class SipStack {
   }
 
   tick(nowUs: number): number {
-    return Math.min(this.client.tick(nowUs), this.server.tick(nowUs));
+    this.client.advance(nowUs);
+    this.server.advance(nowUs);
+    // A timer of one may have opened a transaction of the other: a BYE after the missing ACK (RFC 3261 13.3.1.4).
+    return Math.min(this.client.nextUs(), this.server.nextUs());
   }
 
   receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {

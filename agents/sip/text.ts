@@ -7,7 +7,8 @@ export function ascii(text: string): Uint8Array {
 export function writeBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
   const n = bytes.length;
   // TypedArray.set costs ~60 ns whatever its size; a plain loop wins below ~40 bytes.
-  if (n > 40) to.set(bytes, at);
+  // At the end of the buffer the loop drops what has no room, as every other writer here does; set() would throw.
+  if (n > 40 && at + n <= to.length) to.set(bytes, at);
   else for (let i = 0; i < n; i++) to[at + i] = bytes[i]!;
   return at + n;
 }
@@ -128,5 +129,5 @@ export function equalsBytes(bytes: Uint8Array, off: number, len: number, other: 
 }
 
 export function latin1(bytes: Uint8Array, off: number, len: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + off, len).toString("latin1");
+  return Buffer.from(bytes.buffer, bytes.byteOffset + off, len).toString('latin1');
 }
