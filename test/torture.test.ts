@@ -1,0 +1,114 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { PARSE, SipMessage } from '../agents/sip/parse.js';
+import { bytesOf } from './support/sip-text.js';
+import { CORPUS } from './torture/corpus.js';
+import { NOTHING_HELD } from './torture/ground.js';
+import { expand } from './torture/notation.js';
+import { calleeSays, callerSays, isResponse, parserSays, strayIsCounted } from './torture/probe.js';
+import { torturePage } from './torture/table.js';
+
+const PAGE = fileURLToPath(new URL('../docs/torture.md', import.meta.url));
+const requests = CORPUS.filter((m) => !isResponse(m));
+const responses = CORPUS.filter(isResponse);
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+describe('the corpus', () => {
+  test('is whole: 49 messages of RFC 4475 and 12 of RFC 5118, each name once', () => {
+    expect(CORPUS.filter((m) => m.section.startsWith('4475')).length).toBe(49);
+    expect(CORPUS.filter((m) => m.section.startsWith('5118')).length).toBe(12);
+    expect(new Set(CORPUS.map((m) => m.name)).size).toBe(61);
+    for (const m of CORPUS) if (!m.asAdvised) expect(m.why, m.name).toBeTruthy();
+  });
+
+  test('notation: repeats, one line out of several, bytes', () => {
+    const text = 'a<repeat count=3>xy</repeat>\n<allOneLine>\nTo: <sip:\n a>\n</allOneLine>\n<hex>00 FF\n0d</hex>\n';
+    expect(latin1(expand(text))).toBe('axyxyxy\r\nTo: <sip: a>\r\n\0\xff\r\r\n');
+  });
+
+  test('a Content-Length is right wherever the RFC does not want it wrong', () => {
+    const wrong = ['clerr', 'ncl', 'mcl01', 'dblreq', 'multi01'];
+    for (const m of CORPUS) {
+      const text = latin1(expand(m.text));
+      const end = text.indexOf('\r\n\r\n');
+      const length = /\r\n(?:l|content-length)\s*:\s*(\d+)\r/i.exec(text.slice(0, end + 2));
+      if (length !== null && !wrong.includes(m.name)) expect(text.length - end - 4, m.name).toBe(Number(length[1]));
+    }
+  });
+});
+
+describe('the parser', () => {
+  test.each(CORPUS.map((m) => [m.name, m] as const))('%s', (_, m) => {
+    const { code, read } = parserSays(m);
+    expect(code).toBe(m.parse);
+    expect(read).toMatchObject(m.reads ?? {});
+  });
+});
+
+describe('the callee', () => {
+  test.each(requests.map((m) => [m.name, m] as const))('%s', (_, m) => {
+    const { what, ground, answers } = calleeSays(m);
+    expect(what).toBe(m.seen);
+    const request = latin1(expand(m.text));
+    const vias = request.slice(0, request.indexOf('\r\n\r\n')).match(/\r\nv(ia)?[ \t]*:/gi)!.length;
+    for (const answer of answers) {
+      expect(answer.match(/\r\nv(ia)?[ \t]*:/gi)!.length).toBe(vias);
+      if (/^SIP\/2.0 (405|501)/.test(answer))
+        expect(answer).toContain('\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');
+      if (m.parse !== 'OK') continue;
+      // What we say, others can read; a To tag is in every answer (RFC 3261 8.2.6.2).
+      const msg = new SipMessage();
+      expect(msg.parse(bytesOf(answer), 0, answer.length), answer).toBe(PARSE.OK);
+      expect(msg.toTagLen).toBeGreaterThan(0);
+    }
+    ground.run(200);
+    expect(ground.held()).toEqual(NOTHING_HELD);
+    expect(ground.strangerWire.counters.unreachable).toBe(0);
+  });
+
+  test('a request that cannot be parsed is answered anew each time, and its ACK is not answered', () => {
+    const insuf = CORPUS.find((m) => m.name === 'insuf')!;
+    const { ground, answers } = calleeSays(insuf);
+    expect(answers[0]).toBe(
+      'SIP/2.0 400 Missing From, To, Call-ID\r\n' +
+        'Via: SIP/2.0/UDP 192.0.2.95;received=192.0.2.200;branch=z9hG4bKkdj.insuf\r\n' +
+        'CSeq: 193942 INVITE\r\nContent-Length: 0\r\n\r\n',
+    );
+    ground.say(expand(insuf.text), 0x0a000001);
+    ground.say(expand(insuf.text.replaceAll('INVITE', 'ACK')), 0x0a000001);
+    ground.run(1);
+    expect(ground.heard.length).toBe(2);
+    expect(ground.calleeCounters.get('parseRejected')).toBe(3);
+  });
+
+  test('the branch z9hG4bK alone does not make two requests one (RFC 3261 17.2.3)', () => {
+    const bad = CORPUS.find((m) => m.name === 'badbranch')!;
+    const { ground } = calleeSays(bad);
+    ground.say(expand(bad.text), 0x0a000001);
+    ground.say(expand(bad.text.replace('CSeq: 8', 'CSeq: 9')), 0x0a000001);
+    ground.run(1);
+    expect(ground.calleeCounters.get('retransmitsSeen')).toBe(1);
+    expect(ground.heard.map((h) => /CSeq: \d/.exec(h.text)![0])).toEqual(['CSeq: 8', 'CSeq: 8', 'CSeq: 9']);
+  });
+});
+
+describe('the caller', () => {
+  test.each(responses.map((m) => [m.name, m] as const))('%s', (_, m) => {
+    const { what, ground } = callerSays(m);
+    expect(what).toBe(m.seen);
+    ground.run(200);
+    expect(ground.held()).toEqual(NOTHING_HELD);
+    expect(strayIsCounted(m)).toBe(true);
+  });
+});
+
+test('docs/torture.md is what the code does', () => {
+  const page = torturePage();
+  if (process.env.DEADAIR_WRITE !== undefined) {
+    mkdirSync(dirname(PAGE), { recursive: true });
+    writeFileSync(PAGE, page);
+  }
+  expect(readFileSync(PAGE, 'utf8')).toBe(page);
+});
