@@ -51,13 +51,19 @@ describeWithSipp('against SIPp', () => {
   });
 
   it('2,000 calls to its -sn uas: none fails, both sides count the same', async () => {
-    const { cli, sipp, verdict } = await dial('uas', 2000, { burst: 1000, plateauCps: 500, plateauMs: 2000 });
-    expect(verdict.outcome).toEqual({ word: 'PASS', reasons: [] });
-    expect(cli.code).toBe(0);
-    expect(verdict.load).toMatchObject({ offered: 2000, started: 2000, blocked: 0, ended: 2000, open: 0 });
-    expect(verdict.calls).toMatchObject({ total: 2000, answered: 2000, completed: 2000, bad: 0 });
-    expect(verdict.causes).toEqual([]);
-    expect(sipp).toMatchObject({ code: 0, created: 2000, successful: verdict.calls.completed, failed: 0 });
+    let starved = true;
+    for (let attempt = 1; attempt <= 3 && starved; attempt++) {
+      const { cli, sipp, verdict } = await dial('uas', 2000, { burst: 500, plateauCps: 375, plateauMs: 4000 });
+      expect(verdict.load).toMatchObject({ offered: 2000, started: 2000, blocked: 0, ended: 2000, open: 0 });
+      expect(verdict.calls).toMatchObject({ total: 2000, answered: 2000, completed: 2000, bad: 0 });
+      expect(verdict.causes).toEqual([]);
+      expect(sipp).toMatchObject({ code: 0, created: 2000, successful: verdict.calls.completed, failed: 0 });
+      // A machine without CPU for us makes the run INVALID, as it should: only then, and for that alone, once more.
+      const { word, reasons } = verdict.outcome;
+      starved = reasons.length === 1 && reasons[0]!.startsWith('calls were placed late');
+      if (!starved) expect({ word, reasons, code: cli.code }).toEqual({ word: 'PASS', reasons: [], code: 0 });
+    }
+    expect(starved).toBe(false);
   });
 
   it('2,000 calls of its -sn uac to deadair uas: none fails, both sides count the same', async () => {

@@ -2,9 +2,16 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
 
 /** The built command line as a process of its own: what a user runs, with its exit code and whatever it leaves behind. */
 const MAIN = fileURLToPath(new URL('../../dist/harness/cli/main.js', import.meta.url));
+
+/** Groups that still run: a test that failed half-way did not wait for its own. */
+const live = new Set<number>();
+afterAll(() => {
+  for (const pid of live) killGroup(pid);
+});
 
 export interface CliResult {
   code: number | null;
@@ -29,6 +36,7 @@ export function startCli(args: readonly string[], { limitMs = 90_000, cwd = '.' 
   // A group of its own, so that what it leaves behind can be seen, and ended.
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const pid = child.pid!;
+  live.add(pid);
   let stdout = '';
   let stderr = '';
   let ended = false;
@@ -52,6 +60,7 @@ export function startCli(args: readonly string[], { limitMs = 90_000, cwd = '.' 
       tell();
       void groupLives(pid).then((leftRunning) => {
         if (leftRunning) killGroup(pid);
+        live.delete(pid);
         resolve({ code, signal, stdout, stderr, leftRunning });
       });
     });

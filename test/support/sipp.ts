@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { freePort } from './ports.js';
 
 /** SIPp 3.6 or later on PATH: the program we did not write. */
@@ -12,6 +12,12 @@ const SIPP = (process.env.PATH ?? '')
   .split(delimiter)
   .flatMap((dir) => (isProgram(join(dir, 'sipp')) ? ['sipp'] : []))[0];
 const MISSING = 'SIPp is not on PATH: apt-get install sip-tester';
+
+/** Those that still run: a test that failed half-way did not wait for its own. */
+const live = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of live) child.kill('SIGKILL');
+});
 
 /** Tests that need SIPp: skipped by name where it is missing, failed where CI should have had it. */
 export function describeWithSipp(name: string, tests: () => void): void {
@@ -74,11 +80,13 @@ function start(args: string[], port: number, { host, calls, limitMs = 60_000 }: 
   const common = ['-i', host, '-p', String(port), '-m', String(calls), '-nostdin', '-fd', '1'];
   const traces = ['-trace_stat', '-stf', stats, '-trace_err', '-error_file', errors];
   const child = spawn(SIPP!, [...args, ...common, ...traces], { cwd: dir, stdio: 'ignore' });
+  live.add(child);
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
   const done = new Promise<SippResult>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
+      live.delete(child);
       const result = { code, signal, ...lastStatistics(stats), errors: existsSync(errors) ? read(errors) : '' };
       rmSync(dir, { recursive: true, force: true });
       resolve(result);
