@@ -181,7 +181,7 @@ export class DialogStore {
       p = this.#writeRoutes(msg, i, caller, p);
       if (n === 0) {
         const value = this.#edgeValue(msg, i, caller);
-        if (uriOf(bytes, value.off, value.len, this.#range)) {
+        if (value !== undefined && uriOf(bytes, value.off, value.len, this.#range)) {
           hopOff = this.#range[0]!;
           hopLen = this.#range[1]!;
         }
@@ -200,9 +200,9 @@ export class DialogStore {
   }
 
   /** One Record-Route header may hold several values; the first or last of them is the nearest hop. */
-  #edgeValue(msg: SipMessage, header: number, last: boolean): { off: number; len: number } {
+  #edgeValue(msg: SipMessage, header: number, last: boolean): { off: number; len: number } | undefined {
     const parts = splitValues(msg.bytes, msg.valueOff[header]!, msg.valueLen[header]!);
-    return parts[last ? parts.length - 1 : 0]!;
+    return parts[last ? parts.length - 1 : 0];
   }
 
   #writeRoutes(msg: SipMessage, header: number, reversed: boolean, at: number): number {
