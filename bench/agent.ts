@@ -8,7 +8,7 @@ import { LegStore } from '../agents/store.js';
 import { monotonicUs } from '../harness/clock.js';
 import { legCapacity } from '../harness/engine/gather.js';
 import { Thread } from '../harness/engine/threads.js';
-import { evenArrivals, fleetPlanOf } from './plan.js';
+import { callerPlan, evenArrivals } from './plan.js';
 import { cpuOf } from './proc.js';
 import type { AgentLine, AgentTask } from './task.js';
 
@@ -31,7 +31,7 @@ const thread = new Thread(
   'agents-0',
   { file: '../agents/worker', from: import.meta.url },
   {
-    plan: fleetPlanOf(task),
+    plan: callerPlan(task),
     arrivals: arrivals.buffer,
     legs: legs.shared,
     legCapacity: capacity,
@@ -59,9 +59,18 @@ await sleep((control.t0Us - monotonicUs()) / 1000 - 1);
 say({ kind: 'started' });
 const cpu = process.cpuUsage();
 const threadBefore = threadCpu();
-process.on('SIGUSR2', () =>
-  say({ kind: 'count', rtpSent: counters.get('rtpSent'), rtpReceived: counters.get('rtpReceived') }),
-);
+let seen = new Float64Array(counters.rtpLateness.length);
+process.on('SIGUSR2', () => {
+  const now = Float64Array.from(counters.rtpLateness);
+  const since = [now.map((n, i) => n - seen[i]!)];
+  seen = now;
+  const latenessMs = {
+    p50: quantileUs(since, 0.5) / 1000,
+    p99: quantileUs(since, 0.99) / 1000,
+    max: quantileUs(since, 1) / 1000,
+  };
+  say({ kind: 'count', rtpSent: counters.get('rtpSent'), rtpReceived: counters.get('rtpReceived'), latenessMs });
+});
 let up = false;
 for (;;) {
   await sleep(POLL_MS);
@@ -78,7 +87,6 @@ const threadCpuS = threadCpu() - threadBefore;
 await sleep(2 * POLL_MS);
 drain();
 if (control.state < STATE.STOPPED) await thread.stop();
-const rtp = (q: number): number => quantileUs([counters.rtpLateness], q) / 1000;
 say({
   kind: 'done',
   calls: task.calls,
@@ -90,7 +98,6 @@ say({
   rtpReceived: counters.get('rtpReceived'),
   loadCpuS: (user + system) / 1e6,
   threadCpuS,
-  rtpLatenessMs: { p50: rtp(0.5), p99: rtp(0.99), max: rtp(1) },
   callLatenessP99Ms: quantileUs([counters.callLateness], 0.99) / 1000,
   wire: ready.wire,
   media: task.media === 'none' ? 'none' : ready.media,

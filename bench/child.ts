@@ -7,8 +7,9 @@ import type { AgentLine, AgentResult, AgentTask, MediaCount } from './task.js';
 
 export interface Agent {
   child: ChildProcess;
-  started: Promise<void>;
-  up: Promise<void>;
+  /** Each is true when it has come to that. */
+  started: Promise<true>;
+  up: Promise<true>;
   done: Promise<AgentResult>;
   count(): Promise<MediaCount>;
 }
@@ -17,10 +18,11 @@ export function startAgent(task: AgentTask): Agent {
   const child = spawn(process.execPath, [...entryArgs('./agent', import.meta.url), JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const exit = once(child, 'exit').then(([code]) => {
-    throw new Error(`the generator ended early, exit ${code}`);
-  });
   const lines = createInterface({ input: child.stdout! });
+  // After the last line, which may come later than the exit.
+  const exit = once(lines, 'close').then(() => {
+    throw new Error(`the generator ended early, exit ${child.exitCode ?? child.signalCode}`);
+  });
   const wait = <T>(read: (line: AgentLine) => T | undefined): Promise<T> => {
     const line = new Promise<T>((resolve) => {
       const listen = (text: string): void => {
@@ -37,8 +39,8 @@ export function startAgent(task: AgentTask): Agent {
   };
   return {
     child,
-    started: wait((line) => (line.kind === 'started' ? null : undefined)).then(() => undefined),
-    up: wait((line) => (line.kind === 'up' ? null : undefined)).then(() => undefined),
+    started: wait((line) => (line.kind === 'started' ? true : undefined)),
+    up: wait((line) => (line.kind === 'up' ? true : undefined)),
     done: wait((line) => (line.kind === 'done' ? line : undefined)),
     count: () => {
       child.kill('SIGUSR2');

@@ -6,7 +6,7 @@ import { DgramWire } from '../agents/wire/dgram.js';
 import { runBlocking } from '../agents/wire/loop.js';
 import { openWire } from '../agents/wire/open.js';
 import { legCapacity } from '../harness/engine/gather.js';
-import { evenArrivals, fleetPlanOf } from './plan.js';
+import { callerPlan, evenArrivals } from './plan.js';
 import type { AgentTask, FootprintLine } from './task.js';
 
 /** Settled for so long, media flowing, before the memory is read. */
@@ -20,7 +20,7 @@ const idle = memory();
 const { store } = LegStore.create(legCapacity(task.maxCalls, 1));
 const counters = new Counters();
 const t0Us = wire.nowUs() + 100_000;
-const fleet = new Fleet(wire, fleetPlanOf(task), evenArrivals(task), store, counters, t0Us);
+const fleet = new Fleet(wire, callerPlan(task), evenArrivals(task), store, counters, t0Us);
 const giveUpUs = t0Us + (task.calls / task.rateCps) * 1e6 + task.holdMs * 1000;
 let upUs = 0;
 let line: FootprintLine | null = null;

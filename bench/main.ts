@@ -7,7 +7,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rawRefusal, syscallRefusal } from '../agents/wire/media.js';
 import { machine } from './machine.js';
-import { type MediaGenerator, type MediaTrial, mediaTrial } from './media.js';
+import { type MediaGenerator, type MediaTrial, mediaTrial, mediaTrialAlone } from './media.js';
 import { type MemoryFigure, memoryFigure } from './memory.js';
 import { type SignallingTrial, signallingTrial } from './signalling.js';
 import { sippVersion } from './sipp.js';
@@ -62,14 +62,15 @@ async function signalling(dir: string): Promise<NonNullable<BenchResult['signall
   return { rateCps: load.rateCps, trials, ratios };
 }
 
-async function media(dir: string): Promise<NonNullable<BenchResult['media']>> {
+async function media(dir: string, withSipp: boolean): Promise<BenchResult['media']> {
   const load = { legs: SIZE.legs, seconds: SIZE.mediaSeconds };
-  const generators: MediaGenerator[] = ['sipp rtp_stream', 'deadair sockets'];
+  const generators: MediaGenerator[] = ['deadair sockets'];
+  if (withSipp) generators.unshift('sipp rtp_stream');
   if (rawRefusal() === undefined) generators.push('deadair raw');
   const trials: MediaTrial[] = [];
   for (let round = 0; round < Math.min(3, SIZE.rounds); round++) {
     for (const generator of generators) {
-      const trial = await mediaTrial(generator, load, dir);
+      const trial = await (withSipp ? mediaTrial(generator, load, dir) : mediaTrialAlone(generator, load));
       trials.push(trial);
       say(`media ${round + 1} ${generator}: ${trial.packetsPerCpuSecond} packets per CPU-second`);
     }
@@ -77,14 +78,14 @@ async function media(dir: string): Promise<NonNullable<BenchResult['media']>> {
   const of = (g: MediaGenerator): number[] => trials.filter((t) => t.generator === g).map((t) => t.packetsPerCpuSecond);
   const theirs = of('sipp rtp_stream');
   const against = (g: MediaGenerator): number | null =>
-    of(g).length === 0 ? null : median(of(g).map((n, i) => n / theirs[i]!));
+    of(g).length === 0 || theirs.length === 0 ? null : median(of(g).map((n, i) => n / theirs[i]!));
   return { trials, ratios: { raw: against('deadair raw'), sockets: against('deadair sockets') } };
 }
 
-async function memory(dir: string): Promise<MemoryFigure[]> {
+async function memory(dir: string, withSipp: boolean): Promise<MemoryFigure[]> {
   return [
-    await memoryFigure('none', SIZE.calm as [number, number], dir),
-    await memoryFigure('rtp', SIZE.loud as [number, number], dir),
+    await memoryFigure('none', SIZE.calm as [number, number], dir, withSipp),
+    await memoryFigure('rtp', SIZE.loud as [number, number], dir, withSipp),
   ];
 }
 
@@ -93,8 +94,7 @@ const where = machine(sipp);
 const missing: string[] = [];
 const refusal = syscallRefusal();
 if (refusal !== undefined) throw new Error(`the bench measures the Linux wire: ${refusal}`);
-if (sipp === null)
-  missing.push('calls, audio and memory against SIPp: `sipp` is not on PATH (Debian package sip-tester)');
+if (sipp === null) missing.push('SIPp, and all ratios against it: `sipp` is not on PATH (Debian package sip-tester)');
 const raw = rawRefusal();
 if (raw !== undefined) missing.push(`raw media: ${raw}`);
 const dir = mkdtempSync(join(tmpdir(), 'deadair-bench-'));
@@ -105,8 +105,8 @@ try {
     machine: where,
     missing,
     signalling: sipp === null ? null : await signalling(dir),
-    media: sipp === null ? null : await media(dir),
-    memory: sipp === null ? null : await memory(dir),
+    media: await media(dir, sipp !== null),
+    memory: await memory(dir, sipp !== null),
     wire: measureWire(SIZE.wireSeconds),
   };
   where.load[1] = Math.round(loadavg()[0]! * 100) / 100;

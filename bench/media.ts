@@ -10,9 +10,10 @@ import { monotonicUs } from '../harness/clock.js';
 import { startAgent } from './child.js';
 import { type Echo, startEcho } from './echo.js';
 import { type Addresses, ECHO_PORT, nextAddresses, SIP_PORT } from './net.js';
+import { ownPeer, sippPeer } from './peer.js';
 import { cpuOf, udpDrops } from './proc.js';
 import { ended, startSipp, stopSipp } from './sipp.js';
-import type { AgentResult, MediaCount } from './task.js';
+import type { Lateness, MediaCount } from './task.js';
 
 export type MediaGenerator = 'deadair raw' | 'deadair sockets' | 'sipp rtp_stream';
 
@@ -31,8 +32,8 @@ export interface MediaTrial {
   packetsPerCpuSecond: number;
   /** Sent of what 50 packets a second and leg would be. */
   pace: number;
-  /** Sends of the whole run against their instants; null where the generator does not tell. */
-  latenessMs: AgentResult['rtpLatenessMs'] | null;
+  /** Sends of the window against their instants; null where the generator does not tell. */
+  latenessMs: Lateness | null;
 }
 
 const RATE_CPS = 200;
@@ -46,15 +47,25 @@ const AUDIO_BYTES = 8_000 * 10;
 export async function mediaTrial(generator: MediaGenerator, load: MediaLoad, dir: string): Promise<MediaTrial> {
   const at = nextAddresses();
   const echo = await startEcho(at.echo, ECHO_PORT);
-  const uas = startSipp('uas.xml', 'uas', dir, [
-    ...['-i', at.callee, '-p', String(SIP_PORT), '-key', 'echo_ip', at.echo, '-key', 'echo_port', String(ECHO_PORT)],
-  ]);
-  await sleep(500);
+  const uas = await sippPeer(at, dir);
   try {
-    return await (generator === 'sipp rtp_stream' ? sippMedia(at, load, dir, echo) : ours(generator, at, load, echo));
+    return await (generator === 'sipp rtp_stream'
+      ? sippMedia(at, load, dir, echo)
+      : ourMedia(generator, at, load, echo));
   } finally {
     await stopSipp(uas);
     await echo.stop();
+  }
+}
+
+/** Where there is no SIPp: our own callees answer, and speak instead of an echo. Both counts are then our own. */
+export async function mediaTrialAlone(generator: MediaGenerator, load: MediaLoad): Promise<MediaTrial> {
+  const at = nextAddresses();
+  const stop = await ownPeer(at, load.legs, 'rtp');
+  try {
+    return await ourMedia(generator, at, load, null);
+  } finally {
+    await stop();
   }
 }
 
@@ -68,12 +79,13 @@ interface Reading {
   us: number;
   sent: number;
   received: number;
+  latenessMs: Lateness | null;
 }
 
 async function windowOf(pid: number, load: MediaLoad, read: () => Promise<MediaCount>): Promise<[Reading, Reading]> {
   const reading = async (): Promise<Reading> => {
-    const { rtpSent: sent, rtpReceived: received } = await read();
-    return { cpuS: cpuOf(String(pid)), us: monotonicUs(), sent, received };
+    const { rtpSent: sent, rtpReceived: received, latenessMs } = await read();
+    return { cpuS: cpuOf(String(pid)), us: monotonicUs(), sent, received, latenessMs };
   };
   const from = await reading();
   await sleep(load.seconds * 1000);
@@ -94,11 +106,16 @@ function trialOf(generator: MediaGenerator, legs: number, [from, to]: [Reading, 
     wallS,
     packetsPerCpuSecond: Math.round((sent + received) / cpuS),
     pace: sent / (legs * 50 * wallS),
-    latenessMs: null,
+    latenessMs: to.latenessMs,
   };
 }
 
-async function ours(generator: MediaGenerator, at: Addresses, load: MediaLoad, echo: Echo): Promise<MediaTrial> {
+async function ourMedia(
+  generator: MediaGenerator,
+  at: Addresses,
+  load: MediaLoad,
+  echo: Echo | null,
+): Promise<MediaTrial> {
   const agent = startAgent({
     localIp: at.caller,
     targetIp: at.callee,
@@ -114,12 +131,12 @@ async function ours(generator: MediaGenerator, at: Addresses, load: MediaLoad, e
   await sleep(SETTLE_MS);
   // Received by its own count: a raw socket's drops are not in /proc/net/udp. Sent by the echo's, as with SIPp.
   const read = async (): Promise<MediaCount> => {
-    const { rtpReceived } = await agent.count();
-    return { rtpSent: echo.counts().arrived, rtpReceived };
+    const count = await agent.count();
+    return echo === null ? count : { ...count, rtpSent: echo.counts().arrived };
   };
   const trial = trialOf(generator, load.legs, await windowOf(agent.child.pid!, load, read));
-  const { rtpLatenessMs } = await agent.done;
-  return { ...trial, latenessMs: rtpLatenessMs };
+  await agent.done;
+  return trial;
 }
 
 async function sippMedia(at: Addresses, load: MediaLoad, dir: string, echo: Echo): Promise<MediaTrial> {
@@ -131,7 +148,7 @@ async function sippMedia(at: Addresses, load: MediaLoad, dir: string, echo: Echo
   await sleep((load.legs / RATE_CPS) * 1000 + 500 + SETTLE_MS);
   const read = async (): Promise<MediaCount> => {
     const { arrived, sentBack } = echo.counts();
-    return { rtpSent: arrived, rtpReceived: sentBack - udpDrops(at.caller) };
+    return { rtpSent: arrived, rtpReceived: sentBack - udpDrops(at.caller), latenessMs: null };
   };
   const trial = trialOf('sipp rtp_stream', load.legs, await windowOf(uac.child.pid!, load, read));
   await ended(uac, SPARE_MS + 30_000);

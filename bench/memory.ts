@@ -1,11 +1,10 @@
 /** Bytes per call: the same process with N and with 2 N calls up, so that what does not grow with calls falls out. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { entryArgs } from '../harness/entry.js';
 import { startEcho } from './echo.js';
 import { ECHO_PORT, nextAddresses, SIP_PORT } from './net.js';
-import { startSipp, stopSipp } from './sipp.js';
+import { anyPeer } from './peer.js';
 import type { AgentTask, FootprintLine } from './task.js';
 
 export interface MemoryFigure {
@@ -21,9 +20,14 @@ export interface MemoryFigure {
 /** Every call is up at once for longer than it takes to read the memory. */
 const SPARE_MS = 10_000;
 
-export async function memoryFigure(media: 'rtp' | 'none', calls: [number, number], dir: string): Promise<MemoryFigure> {
-  const few = await footprint(media, calls[0], dir);
-  const many = await footprint(media, calls[1], dir);
+export async function memoryFigure(
+  media: 'rtp' | 'none',
+  calls: [number, number],
+  dir: string,
+  sipp: boolean,
+): Promise<MemoryFigure> {
+  const few = await footprint(media, calls[0], dir, sipp);
+  const many = await footprint(media, calls[1], dir, sipp);
   const more = calls[1] - calls[0];
   return {
     media,
@@ -34,14 +38,11 @@ export async function memoryFigure(media: 'rtp' | 'none', calls: [number, number
   };
 }
 
-async function footprint(media: 'rtp' | 'none', calls: number, dir: string): Promise<FootprintLine> {
+async function footprint(media: 'rtp' | 'none', calls: number, dir: string, sipp: boolean): Promise<FootprintLine> {
   const at = nextAddresses();
   const rateCps = media === 'rtp' ? 400 : 1000;
-  const echo = media === 'rtp' ? await startEcho(at.echo, ECHO_PORT) : null;
-  const uas = startSipp('uas.xml', 'uas', dir, [
-    ...['-i', at.callee, '-p', String(SIP_PORT), '-key', 'echo_ip', at.echo, '-key', 'echo_port', String(ECHO_PORT)],
-  ]);
-  await sleep(500);
+  const echo = media === 'rtp' && sipp ? await startEcho(at.echo, ECHO_PORT) : null;
+  const stopPeer = await anyPeer(at, dir, sipp, calls, media);
   const task: AgentTask = {
     localIp: at.caller,
     targetIp: at.callee,
@@ -68,8 +69,7 @@ async function footprint(media: 'rtp' | 'none', calls: number, dir: string): Pro
     if (line === null || line.up !== calls) throw new Error(`only ${line?.up ?? 0} of ${calls} calls were up`);
     return line;
   } finally {
-    uas.child.kill('SIGKILL');
-    await stopSipp(uas);
+    await stopPeer();
     await echo?.stop();
   }
 }

@@ -9,21 +9,27 @@ export function evenArrivals({ calls, rateCps }: AgentTask): Float64Array<Shared
   return arrivals;
 }
 
-/** Callers only, one worker: the other side is a SIPp. */
-export function fleetPlanOf(task: AgentTask): FleetPlan {
+function basePlan(maxCalls: number, media: 'rtp' | 'none', holdMs: number): Omit<FleetPlan, 'callers' | 'callees'> {
   return {
     worker: 0,
     seed: 1,
     salt: process.pid & 0xffff,
     runTag: `bench${process.pid}`,
-    maxCalls: task.maxCalls,
+    maxCalls,
     call: {
       ringMs: { kind: 'fixed', ms: 0 },
-      holdMs: { kind: 'fixed', ms: task.holdMs },
+      holdMs: { kind: 'fixed', ms: holdMs },
       patienceMs: 30_000,
-      media: task.media,
+      media,
       rtcp: false,
     },
+  };
+}
+
+/** Callers only, one worker. */
+export function callerPlan(task: AgentTask): FleetPlan {
+  return {
+    ...basePlan(task.maxCalls, task.media, task.holdMs),
     callers: {
       ip: ipFromString(task.localIp),
       gateway: null,
@@ -35,4 +41,9 @@ export function fleetPlanOf(task: AgentTask): FleetPlan {
     },
     callees: null,
   };
+}
+
+/** Callees only, one worker. */
+export function calleePlan(ip: string, port: number, maxCalls: number, media: 'rtp' | 'none'): FleetPlan {
+  return { ...basePlan(maxCalls, media, 0), callers: null, callees: { ip: ipFromString(ip), port } };
 }

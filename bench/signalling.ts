@@ -1,9 +1,12 @@
 /** Calls per CPU-second: our caller and SIPp's, seven messages a call, the same rate, the same SIPp answering. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runAgent } from './child.js';
 import { type Addresses, nextAddresses, SIP_PORT } from './net.js';
+import { sippPeer } from './peer.js';
 import { cpuOf, cpuOfEndedChildren } from './proc.js';
 import { countsOf, ended, startSipp, stopSipp } from './sipp.js';
+
+/** Calls that may be up at once, of either generator. */
+const MAX_CALLS = 8192;
 
 export interface SignallingTrial {
   generator: 'deadair' | 'sipp';
@@ -30,44 +33,25 @@ export async function signallingTrial(
   dir: string,
 ): Promise<SignallingTrial> {
   const at = nextAddresses();
-  const { calls, rateCps } = load;
-  const uas = startSipp('uas.xml', 'uas', dir, [
-    ...['-i', at.callee, '-p', String(SIP_PORT), '-key', 'echo_ip', at.echo, '-key', 'echo_port', '9'],
-  ]);
-  await sleep(500);
+  const { calls } = load;
+  const uas = await sippPeer(at, dir);
   const before = cpuOfEndedChildren();
   const run = generator === 'deadair' ? ourTrial : sippTrial;
   const result = await run(at, load, dir);
   const processCpuS = cpuOfEndedChildren() - before;
   const peerCpuS = cpuOf(String(uas.child.pid));
   await stopSipp(uas);
-  const peer = countsOf(uas);
-  const retransmits = result.retransmits + peer.retransmits;
   const { loadCpuS, threadCpuS } = result;
   return {
     generator,
     calls,
-    failed: Math.max(calls - result.completed, calls - peer.successful),
-    retransmits,
+    failed: calls - result.completed,
+    retransmits: result.retransmits,
     processCpuS,
     loadCpuS: loadCpuS ?? processCpuS,
     threadCpuS: threadCpuS ?? processCpuS,
     peerCpuS,
   };
-
-  async function ourTrial(a: Addresses): Promise<Result> {
-    return runAgent({
-      localIp: a.caller,
-      targetIp: a.callee,
-      targetPort: SIP_PORT,
-      calls,
-      rateCps,
-      holdMs: 0,
-      maxCalls: 8192,
-      media: 'none',
-      backend: 'auto',
-    });
-  }
 }
 
 interface Result {
@@ -77,11 +61,25 @@ interface Result {
   threadCpuS?: number;
 }
 
+async function ourTrial(at: Addresses, { calls, rateCps }: SignallingLoad): Promise<Result> {
+  return runAgent({
+    localIp: at.caller,
+    targetIp: at.callee,
+    targetPort: SIP_PORT,
+    calls,
+    rateCps,
+    holdMs: 0,
+    maxCalls: MAX_CALLS,
+    media: 'none',
+    backend: 'auto',
+  });
+}
+
 async function sippTrial(at: Addresses, load: SignallingLoad, dir: string): Promise<Result> {
   const { calls, rateCps } = load;
   const uac = startSipp('uac.xml', 'uac', dir, [
     ...[`${at.callee}:${SIP_PORT}`, '-i', at.caller, '-p', String(SIP_PORT)],
-    ...['-r', String(rateCps), '-m', String(calls), '-l', '8192'],
+    ...['-r', String(rateCps), '-m', String(calls), '-l', String(MAX_CALLS)],
   ]);
   await ended(uac, (calls / rateCps) * 1000 + 60_000);
   const { successful, retransmits } = countsOf(uac);

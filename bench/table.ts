@@ -11,8 +11,8 @@ export interface BenchResult {
   machine: Machine;
   missing: string[];
   signalling: { rateCps: number; trials: SignallingTrial[]; ratios: SignallingRatios } | null;
-  media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } } | null;
-  memory: MemoryFigure[] | null;
+  media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } };
+  memory: MemoryFigure[];
   wire: MediaFigure[];
 }
 
@@ -44,9 +44,7 @@ export function markdown(r: BenchResult): string {
     `deadair ${m.deadair}; load average ${m.load[0]} before, ${m.load[1]} after${r.quick ? '; quick run' : ''}`;
   const parts = [`## deadair bench`, where, ...r.missing.map((why) => `**Not measured:** ${why}`)];
   if (r.signalling !== null) parts.push(signallingPart(r.signalling));
-  if (r.media !== null) parts.push(mediaPart(r.media));
-  if (r.memory !== null) parts.push(memoryPart(r.memory));
-  parts.push(wirePart(r.wire));
+  parts.push(mediaPart(r.media), memoryPart(r.memory), wirePart(r.wire));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -82,7 +80,7 @@ function signallingPart({ rateCps, trials, ratios }: NonNullable<BenchResult['si
   ].join('\n\n');
 }
 
-function mediaPart({ trials, ratios }: NonNullable<BenchResult['media']>): string {
+function mediaPart({ trials, ratios }: BenchResult['media']): string {
   const names = [...new Set(trials.map((t) => t.generator))];
   const ms = (n: number | undefined): string => (n === undefined ? '-' : n.toFixed(2));
   const body = names.map((name) => {
@@ -106,11 +104,11 @@ function mediaPart({ trials, ratios }: NonNullable<BenchResult['media']>): strin
     ];
   });
   return [
-    `### RTP packets in and out per CPU-second, ${int(trials[0]!.legs)} legs of G.711 at 20 ms, an echo sends all back`,
+    `### RTP packets in and out per CPU-second, ${int(trials[0]!.legs)} legs of G.711 at 20 ms, as many come back`,
     rows(['generator', 'in+out per CPU-s', 'against SIPp', 'out/s', 'in/s', 'pace', 'late p50 ms', 'p99', 'max'], body),
     'CPU is the generator process alone, in a window with all calls up. Out is what arrived at the echo; in is what came ' +
       'back less the kernel’s drops at the generator’s sockets (ours: its own count). SIPp 3.6.1 sends all streams from one ' +
-      'socket and reads none of what comes back. Lateness is of sends against their instants, over the whole run.',
+      'socket and reads none of what comes back. Lateness is of sends against their instants.',
   ].join('\n\n');
 }
 

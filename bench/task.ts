@@ -19,13 +19,20 @@ export type AgentLine =
   | { kind: 'started' }
   /** The last call was started and all of them were answered. */
   | { kind: 'up' }
-  /** On SIGUSR2: what was sent and received until now. */
+  /** On SIGUSR2: what was sent and received until now, and the lateness of sends since the last time. */
   | ({ kind: 'count' } & MediaCount)
   | ({ kind: 'done' } & AgentResult);
 
 export interface MediaCount {
   rtpSent: number;
   rtpReceived: number;
+  latenessMs: Lateness | null;
+}
+
+export interface Lateness {
+  p50: number;
+  p99: number;
+  max: number;
 }
 
 /** What a process with `up` calls takes, bytes, beside what it took before it had any tables. */
@@ -52,7 +59,6 @@ export interface AgentResult {
   /** CPU between the first arrival and the end of the last call, seconds: all threads, and the agents' thread alone. */
   loadCpuS: number;
   threadCpuS: number;
-  rtpLatenessMs: { p50: number; p99: number; max: number };
   callLatenessP99Ms: number;
   wire: string;
   media: string;
