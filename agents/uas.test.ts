@@ -207,6 +207,9 @@ describe('calls that are not answered', () => {
     expect(say(b, request('INVITE', 1, { extra: [] }))!.kind).toBe('400 INVITE');
     expect(b.leg).toMatchObject({ how: 'rejected', by: 'us', role: 1, finalCode: 400, startedMs: 0.1, endedMs: 0.1 });
     expect([b.counters.get('calleeStarted'), b.counters.get('calleeEnded'), b.agent.callsUp]).toEqual([1, 1, 0]);
+    // Nothing is held by refused calls: there is room for one after any number of them.
+    for (let n = 0; n < 20; n++) say(b, request('INVITE', 1, { extra: [], branch: `b${n}`, callId: `c${n}` }));
+    expect(say(b, request('INVITE', 1, { branch: 'good', callId: 'good' }))!.kind).toBe('180 INVITE');
   });
 
   test('an INVITE too long to be echoed in one datagram is refused, and its call leaves nothing behind', () => {
