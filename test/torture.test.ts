@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { PARSE, SipMessage } from '../agents/sip/parse.js';
 import { bytesOf } from './support/sip-text.js';
 import { CORPUS } from './torture/corpus.js';
-import { NOTHING_HELD } from './torture/ground.js';
+import { CALLEE, Ground, NOTHING_HELD } from './torture/ground.js';
 import { expand } from './torture/notation.js';
 import { calleeSays, callerSays, isResponse, parserSays, strayIsCounted } from './torture/probe.js';
 import { torturePage } from './torture/table.js';
@@ -76,8 +76,8 @@ describe('the callee', () => {
         'Via: SIP/2.0/UDP 192.0.2.95;received=192.0.2.200;branch=z9hG4bKkdj.insuf\r\n' +
         'CSeq: 193942 INVITE\r\nContent-Length: 0\r\n\r\n',
     );
-    ground.say(expand(insuf.text), 0x0a000001);
-    ground.say(expand(insuf.text.replaceAll('INVITE', 'ACK')), 0x0a000001);
+    ground.say(expand(insuf.text), CALLEE);
+    ground.say(expand(insuf.text.replaceAll('INVITE', 'ACK')), CALLEE);
     ground.run(1);
     expect(ground.heard.length).toBe(2);
     expect(ground.calleeCounters.get('parseRejected')).toBe(3);
@@ -86,11 +86,36 @@ describe('the callee', () => {
   test('the branch z9hG4bK alone does not make two requests one (RFC 3261 17.2.3)', () => {
     const bad = CORPUS.find((m) => m.name === 'badbranch')!;
     const { ground } = calleeSays(bad);
-    ground.say(expand(bad.text), 0x0a000001);
-    ground.say(expand(bad.text.replace('CSeq: 8', 'CSeq: 9')), 0x0a000001);
+    ground.say(expand(bad.text), CALLEE);
+    ground.say(expand(bad.text.replace('CSeq: 8', 'CSeq: 9')), CALLEE);
     ground.run(1);
     expect(ground.calleeCounters.get('retransmitsSeen')).toBe(1);
     expect(ground.heard.map((h) => /CSeq: \d/.exec(h.text)![0])).toEqual(['CSeq: 8', 'CSeq: 8', 'CSeq: 9']);
+  });
+});
+
+describe('what the mutator found (test/fuzz.test.ts), kept as it was found', () => {
+  const invite = CORPUS.find((m) => m.name === 'baddate')!.text;
+  const asked = (text: string): string[] => {
+    const ground = new Ground({ seed: 1, maxCalls: 4, ports: [5060] });
+    ground.say(expand(text), CALLEE);
+    ground.run(0.1);
+    return ground.heard.map((h) => h.text.slice(8, h.text.indexOf('\r\n')));
+  };
+
+  test('an answer that is longer than a datagram is not sent, and does not throw at the end of the buffer', () => {
+    const options = CORPUS.find((m) => m.name === 'zeromf')!.text;
+    for (let pad = 1700; pad <= 1776; pad++) {
+      const answers = asked(options.replace('Call-ID: ', `Call-ID: ${'x'.repeat(pad)}`));
+      expect(answers.filter((line) => line !== '200 OK')).toEqual([]);
+    }
+    expect(asked(options.replace('Call-ID: ', `Call-ID: ${'x'.repeat(1776)}`))).toEqual([]);
+  });
+
+  test('a Record-Route without a value is no route', () => {
+    for (const value of ['', ',', ' , ,']) {
+      expect(asked(invite.replace('Date:', `Record-Route:${value}\nDate:`))).toEqual(['180 Ringing', '200 OK']);
+    }
   });
 });
 
