@@ -24,6 +24,19 @@ describe('arrivals and limits', () => {
     expect([b.counters.get('offered'), b.counters.get('ended')]).toEqual([6, 4]);
   });
 
+  test('a target that refuses everything at once: every call is rejected, or blocked; none is called a timeout', () => {
+    const arrivals = Float64Array.from({ length: 6000 }, (_, i) => i * 2);
+    const b = callerBench({ arrivals, maxCalls: 4 }, 1, 8192);
+    b.peer.react = (h) => {
+      if (h.kind === 'INVITE') b.peer.answer(h, 503, { tag: 't' });
+    };
+    b.until(60_000);
+    // 4,096 transactions are held for timer D, 32 s: arrivals that find none are blocked.
+    expect(new Set(b.legs.map((l) => l.how))).toEqual(new Set(['rejected']));
+    expect([b.legs.length, b.counters.get('blockedMaxCalls')]).toEqual([4096, 6000 - 4096]);
+    expect(b.counters.get('transactionsFull')).toBe(0);
+  });
+
   test('without room for a record a call is blocked, not lost', () => {
     const b = callerBench({ arrivals: Float64Array.of(0, 0, 0) }, 1, 2);
     b.until(1);

@@ -77,7 +77,9 @@ export class Caller implements Actor, TransactionUser {
     this.stack = new SipStack(
       this,
       options.counters,
-      { clientTransactions: transactions, serverTransactions: Math.max(4096, n * 2), messages: n * 2 },
+      // A refused INVITE keeps its ACK for timer D, 32 s after the call: a message for every transaction, and the CANCELs
+      // of the calls that are up. So what runs out first are transactions, and that blocks arrivals before they start.
+      { clientTransactions: transactions, serverTransactions: Math.max(4096, n * 2), messages: transactions + n },
       this.#salt,
       nowUs,
     );

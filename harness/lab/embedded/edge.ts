@@ -21,8 +21,11 @@ export interface EdgeOptions {
   dispatch: 'round-robin' | 'call-id-hash';
 }
 
-/** Retransmissions of an INVITE must meet the node that got the first one; 64*T1 and some. */
-const AFFINITY_US = 40_000_000;
+/**
+ * Retransmissions of an INVITE must meet the node that got the first one, and so must a CANCEL, which may come after
+ * minutes of ringing: timer C is more than 3 minutes (RFC 3261 16.6).
+ */
+const AFFINITY_US = 200_000_000;
 const NODE_PARAM = ascii('n');
 
 /**
