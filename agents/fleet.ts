@@ -2,8 +2,8 @@ import type { CallPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
 import { MediaEngine } from './rtp/media.js';
 import type { LegStore } from './store.js';
-import { Callee } from './uas.js';
 import { Caller } from './uac.js';
+import { Callee } from './uas.js';
 import { behindGateway } from './wire/gateway.js';
 import type { Actor, MediaPorts, Wire } from './wire/types.js';
 
@@ -40,14 +40,7 @@ export class Fleet implements Actor {
   readonly mediaKinds: string[] = [];
   readonly #actors: Actor[] = [];
 
-  constructor(
-    wire: Wire,
-    plan: FleetPlan,
-    arrivals: Float64Array,
-    store: LegStore,
-    counters: Counters,
-    t0Us: number,
-  ) {
+  constructor(wire: Wire, plan: FleetPlan, arrivals: Float64Array, store: LegStore, counters: Counters, t0Us: number) {
     const media = (on: Wire, ip: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
       const engine = new MediaEngine({

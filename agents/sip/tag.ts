@@ -8,13 +8,7 @@ export function writeTag(to: Uint8Array, at: number, slot: number, generation: n
 }
 
 /** The slot, or -1 when the tag is not ours or is of an earlier call in that slot. */
-export function slotOfTag(
-  bytes: Uint8Array,
-  off: number,
-  len: number,
-  salt: number,
-  generations: Uint16Array,
-): number {
+export function slotOfTag(bytes: Uint8Array, off: number, len: number, salt: number, generations: Uint16Array): number {
   if (len !== TAG_LENGTH || readHex(bytes, off + 9, 4) !== salt) return -1;
   const slot = readHex(bytes, off, 5);
   if (slot < 0 || slot >= generations.length) return -1;
