@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { diagnose } from '../verdict/diagnose.js';
+import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { CauseFinding } from '../verdict/types.js';
 import { duration } from './format.js';
 import { readingsAround } from './readings.js';

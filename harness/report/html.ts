@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import { diagnose } from '../verdict/diagnose.js';
+import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { Verdict } from '../verdict/types.js';
 import { escapeXml as esc } from './format.js';
 import { junitXml } from './junit.js';
