@@ -303,7 +303,7 @@ export class Caller implements Actor, TransactionUser {
 
   onRequest(msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
     const slot = slotOfTag(msg.bytes, msg.toTagOff, msg.toTagLen, this.#salt, this.#generation);
-    const state = slot < 0 ? FREE : this.#state[slot]!;
+    const state = slot < 0 || !this.#dialogs.dialogs.isCallId(slot, msg) ? FREE : this.#state[slot]!;
     if (msg.method === METHOD.OPTIONS && msg.toTagLen === 0) {
       this.stack.reply(tx, 200, srcIp, srcPort, PLAIN_TAG, null, nowUs);
       return;

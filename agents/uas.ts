@@ -335,7 +335,7 @@ export class Callee extends QuietUser implements Actor {
 
   #slotOf(msg: SipMessage): number {
     const slot = slotOfTag(msg.bytes, msg.toTagOff, msg.toTagLen, this.#o.salt & 0xffff, this.#generation);
-    return slot >= 0 && this.#state[slot] !== FREE ? slot : -1;
+    return slot >= 0 && this.#state[slot] !== FREE && this.#dialogs.dialogs.isCallId(slot, msg) ? slot : -1;
   }
 
   /** Ends an INVITE transaction that still waits: a final error if none was sent, else no more 200s. */

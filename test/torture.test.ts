@@ -112,6 +112,28 @@ describe('what the mutator found (test/fuzz.test.ts), kept as it was found', () 
     expect(asked(options.replace('Call-ID: ', `Call-ID: ${'x'.repeat(1776)}`))).toEqual([]);
   });
 
+  test('a tag of ours is not enough: the Call-ID must be the dialog’s too (RFC 3261 12)', () => {
+    const ground = new Ground({ seed: 1, maxCalls: 4, ports: [5060] });
+    ground.say(expand(invite), CALLEE);
+    ground.run(0.1);
+    const tag = /\r\nTo: .*;tag=(\w+)/.exec(ground.heard[0]!.text)![1]!;
+    const bye = invite
+      .slice(0, invite.indexOf('Content-Type'))
+      .replaceAll('INVITE', 'BYE')
+      .replace(/(\nTo: .*)/, `$1;tag=${tag}`);
+    for (const [branch, callId] of [
+      ['1', 'other.'],
+      ['2', 'baddate.'],
+    ] as const) {
+      const text = bye.replace('z9hG4bK', `z9hG4bK${branch}`).replace('baddate.', callId);
+      ground.say(expand(`${text}\n`), CALLEE);
+      ground.run(0.1);
+    }
+    const answers = ground.heard.map((h) => h.text.slice(8, 11));
+    expect(answers).toEqual(['180', '200', '481', '200']);
+    expect(ground.callee.callsUp).toBe(0);
+  });
+
   test('a Record-Route without a value is no route', () => {
     for (const value of ['', ',', ' , ,']) {
       expect(asked(invite.replace('Date:', `Record-Route:${value}\nDate:`))).toEqual(['180 Ringing', '200 OK']);

@@ -70,6 +70,16 @@ export class DialogStore {
     this.#overflow.delete(dialog);
   }
 
+  /** A tag of ours finds the dialog; it is the message's only if the Call-ID is the dialog's too (RFC 3261 12). */
+  isCallId(dialog: number, msg: SipMessage): boolean {
+    const start = this.#ends[dialog * PARTS + REMOTE]!;
+    if (this.#ends[dialog * PARTS + CALL_ID]! - start !== msg.callIdLen) return false;
+    const bytes = this.#bytes(dialog);
+    const at = this.#base(dialog) + start;
+    for (let i = 0; i < msg.callIdLen; i++) if (bytes[at + i] !== msg.bytes[msg.callIdOff + i]) return false;
+    return true;
+  }
+
   /** Address that in-dialog requests go to; -1 when the next hop is a name. */
   hopIp(dialog: number): number {
     return this.#hopIp[dialog]!;

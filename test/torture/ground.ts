@@ -45,7 +45,9 @@ export interface GroundOptions {
   ports: readonly number[];
   /** Instants of the caller's INVITEs, ms. */
   arrivals?: Float64Array;
-  onHeard?: ((text: Uint8Array, port: number, fromPort: number) => void) | undefined;
+  onHeard?: ((text: Uint8Array) => void) | undefined;
+  /** Everything that the callee sends, wherever it goes. */
+  onCalleeSent?: ((text: Uint8Array) => void) | undefined;
 }
 
 /** A real callee and a real caller in virtual time, and a stranger who may send anything to either. */
@@ -97,10 +99,16 @@ export class Ground {
     });
     this.world.add(this.callee, calleeWire);
     this.world.add(this.caller, callerWire);
+    const { port: sends } = this.callee.stack;
+    const commit = sends.commit.bind(sends);
+    sends.commit = (len, ip, port) => {
+      o.onCalleeSent?.(sends.tx.subarray(0, len));
+      commit(len, ip, port);
+    };
     const hear = (port: number) =>
-      this.strangerWire.bind(STRANGER, port, (bytes, off, len, _srcIp, srcPort) => {
+      this.strangerWire.bind(STRANGER, port, (bytes, off, len) => {
         const text = bytes.subarray(off, off + len);
-        if (o.onHeard !== undefined) o.onHeard(text, port, srcPort);
+        if (o.onHeard !== undefined) o.onHeard(text);
         else this.heard.push({ text: Buffer.from(text).toString('latin1'), port });
       });
     this.#voice = hear(STRANGER_PORT);
