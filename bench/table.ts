@@ -17,7 +17,10 @@ export interface BenchResult {
 }
 
 export interface SignallingRatios {
-  /** Medians over neighbouring trials of our calls per CPU-second by SIPp's. */
+  pairs: number;
+  /** Neighbouring trials without a failed call. */
+  cleanPairs: number;
+  /** Medians over clean pairs of our calls per CPU-second by SIPp's. */
   agentsThread: number;
   loadProcess: number;
   wholeProcess: number;
@@ -48,9 +51,13 @@ export function markdown(r: BenchResult): string {
   return `${parts.join('\n\n')}\n`;
 }
 
+const GENERATORS = ['sipp', 'deadair'] as const;
+
 function signallingPart({ rateCps, trials, ratios }: NonNullable<BenchResult['signalling']>): string {
+  const whole = trials.filter((t) => t.failed === 0);
+  const counted = GENERATORS.every((g) => whole.some((t) => t.generator === g)) ? whole : trials;
   const of = (generator: string, cpu: (t: SignallingTrial) => number): string =>
-    int(median(trials.filter((t) => t.generator === generator).map((t) => t.calls / cpu(t))));
+    int(median(counted.filter((t) => t.generator === generator).map((t) => t.calls / cpu(t))));
   const sum = (generator: string, n: (t: SignallingTrial) => number): string =>
     int(trials.filter((t) => t.generator === generator).reduce((total, t) => total + n(t), 0));
   const who = (generator: string): string[] => [
@@ -76,7 +83,10 @@ function signallingPart({ rateCps, trials, ratios }: NonNullable<BenchResult['si
         ],
       ],
     ),
-    'SIPp is counted from exec to exit. Ours in three ways: the thread that places calls; with the collector of records and the compiler; with start-up.',
+    (ratios.cleanPairs > 0
+      ? `Ratios are medians over the ${ratios.cleanPairs} of ${ratios.pairs} neighbouring pairs in which no call failed. `
+      : 'No pair of trials was without failed calls: the machine was busy, and the ratios are not to be quoted. ') +
+      'SIPp is counted from exec to exit. Ours in three ways: the thread that places calls; with the collector of records and the compiler; with start-up.',
   ].join('\n\n');
 }
 
