@@ -1,6 +1,6 @@
 import { H, headerAt, methodAt } from './names.js';
-import { afterAddress, afterQuoted, allDigits, isSpace, isVersion, lineEnd, sameBytes } from './scan.js';
-import { latin1, readUint } from './text.js';
+import { afterAddress, afterQuoted, allDigits, endOfText, isSpace, isVersion, lineEnd, sameBytes } from './scan.js';
+import { ascii, latin1, readUint } from './text.js';
 
 /** Why a datagram is not a SIP message that we can act on. Closed list; each is counted. */
 export const PARSE = {
@@ -138,12 +138,9 @@ export class SipMessage {
       }
       if (count === MAX_HEADERS) return PARSE.TOO_MANY_HEADERS;
       const nameStart = p;
-      while (p < limit && bytes[p] !== COLON) {
-        const c = bytes[p]!;
-        if (c === CR || c === LF) return PARSE.BAD_HEADER;
-        p++;
+      for (let c = c0; c !== COLON; c = bytes[p]!) {
+        if (c === CR || c === LF || ++p >= limit) return PARSE.BAD_HEADER;
       }
-      if (p >= limit) return PARSE.BAD_HEADER;
       let nameEnd = p;
       while (nameEnd > nameStart && (bytes[nameEnd - 1] === SP || bytes[nameEnd - 1] === TAB)) nameEnd--;
       if (nameEnd === nameStart) return PARSE.BAD_HEADER;
@@ -152,8 +149,7 @@ export class SipMessage {
       let valueStart = p;
       let eol: number;
       for (;;) {
-        eol = p;
-        while (eol < limit && bytes[eol] !== CR && bytes[eol] !== LF) eol++;
+        eol = endOfText(bytes, p, limit);
         if (eol >= limit) return PARSE.BAD_HEADER;
         p = eol + lineEnd(bytes, eol, limit);
         if (p < limit && (bytes[p] === SP || bytes[p] === TAB)) continue;
@@ -248,8 +244,7 @@ export class SipMessage {
   /** Position after the start line, or minus a PARSE code. */
   #startLine(start: number, limit: number): number {
     const bytes = this.bytes;
-    let eol = start;
-    while (eol < limit && bytes[eol] !== CR && bytes[eol] !== LF) eol++;
+    const eol = endOfText(bytes, start, limit);
     if (eol >= limit) return -PARSE.BAD_START_LINE;
     if (isVersion(bytes, start, eol) && bytes[start + 7] === SP) {
       this.isRequest = false;
@@ -376,5 +371,5 @@ export class SipMessage {
   }
 }
 
-const TAG = Buffer.from('tag', 'latin1');
-const BRANCH = Buffer.from('branch', 'latin1');
+const TAG = ascii('tag');
+const BRANCH = ascii('branch');

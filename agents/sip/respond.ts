@@ -2,8 +2,6 @@ import { H } from './names.js';
 import type { SipMessage } from './parse.js';
 import { ascii, readIp, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
 
-const VERSION = ascii('SIP/2.0 ');
-const CRLF = ascii('\r\n');
 const TO_TAG = ascii(';tag=');
 const RECEIVED = ascii(';received=');
 export const RPORT = ascii('rport');
@@ -40,7 +38,7 @@ const PHRASES: Record<number, string> = {
 export function statusLine(status: number): Uint8Array {
   let line = lines.get(status);
   if (line === undefined) {
-    line = Buffer.concat([VERSION, ascii(`${status} ${PHRASES[status] ?? 'Other'}`), CRLF]);
+    line = ascii(`SIP/2.0 ${status} ${PHRASES[status] ?? 'Other'}\r\n`);
     lines.set(status, line);
   }
   return line;

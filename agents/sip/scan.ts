@@ -16,7 +16,17 @@ export function allDigits(bytes: Uint8Array, start: number, end: number): boolea
 }
 
 export function isSpace(c: number): boolean {
-  return c === SP || c === TAB || c === CR || c === LF;
+  return c <= SP && (c === SP || c === TAB || c === CR || c === LF);
+}
+
+/** Where the next CR or LF is, or `limit`. Most bytes cost one compare: what is above CR is text. */
+export function endOfText(bytes: Uint8Array, from: number, limit: number): number {
+  let p = from;
+  for (; p < limit; p++) {
+    const c = bytes[p]!;
+    if (c <= CR && (c === CR || c === LF)) break;
+  }
+  return p;
 }
 
 /** Length of the line end at `at`: CRLF, or CR or LF alone. The next datagram's bytes may lie at `limit`. */

@@ -1,7 +1,8 @@
 /** Writing SIP text into a byte buffer without strings. Every function returns the position after what it wrote. */
 
+/** A plain array, no Buffer: where the same code reads both, V8 makes it slower for all. */
 export function ascii(text: string): Uint8Array {
-  return Buffer.from(text, 'latin1');
+  return new Uint8Array(Buffer.from(text, 'latin1'));
 }
 
 export function writeBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
