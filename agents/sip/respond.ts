@@ -104,7 +104,10 @@ export function writeTopVia(msg: SipMessage, srcIp: number, srcPort: number, to:
     p = writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
     if (sentByIp(msg) === srcIp) return p;
   }
-  return writeIp(to, writeBytes(to, p, RECEIVED), srcIp);
+  // A Via that ends in ';' would get an empty parameter.
+  let last = p - 1;
+  while (last > at && to[last]! <= 32) last--;
+  return writeIp(to, writeBytes(to, to[last] === 59 ? last : p, RECEIVED), srcIp);
 }
 
 /** -1 when sent-by is a name. */
