@@ -242,13 +242,14 @@ for (const { name, kind, open, refusal } of variants) {
       let got = 0;
       const b = wires[1].bind(THERE, 0, () => got++);
       const gone = wires[1].bind(THERE, 0, ignore);
+      const nobody = gone.port;
       gone.close();
       const a = wires[0].bind(HERE, 0, ignore);
       const media = wires[0].openMedia({ ip: HERE, portMin: 45_000, portMax: 45_001 }, ignore);
       expect(media.openPair()).toBe(45_000);
       for (let i = 0; i < 20; i++) {
-        a.send(Buffer.alloc(100), 0, 100, THERE, i % 2 === 0 ? gone.port : b.port);
-        media.commit(172, 45_000, THERE, i % 2 === 0 ? gone.port : b.port);
+        a.send(Buffer.alloc(100), 0, 100, THERE, i % 2 === 0 ? nobody : b.port);
+        media.commit(172, 45_000, THERE, i % 2 === 0 ? nobody : b.port);
       }
       wires[0].flush();
       await until(() => got === 20 && wires[0].counters.unreachable === told);
