@@ -56,6 +56,7 @@ describe('mutated messages', () => {
       stranger.sweep();
       ground.run(300);
     }
+    expect(stranger.unreadable).toEqual([]);
     expect(ground.held()).toEqual(NOTHING_HELD);
     const after = memory();
     // The typed arrays are laid out once; the heap may breathe by what one collection leaves.

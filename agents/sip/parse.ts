@@ -312,13 +312,15 @@ export class SipMessage {
     return this.sentByLen > 0 && !this.#foundEmpty;
   }
 
-  /** False when a quote or a bracket is never closed: where the address ends, nobody can tell (RFC 4475 3.1.2.6). */
+  /**
+   * False when a quote or a bracket is never closed: where the address ends, nobody can tell (RFC 4475 3.1.2.6). And when
+   * the tag has no value: with ours added to such a To, no two readers would agree on its tag.
+   */
   #tag(start: number, end: number): boolean {
     const { bytes } = this;
     const after = afterAddress(bytes, start, end);
     if (after >= end) for (let i = start; i < end; i++) if (bytes[i] === QUOTE || bytes[i] === LT) return false;
-    this.param(after, end, TAG);
-    return true;
+    return !this.param(after, end, TAG) || this.#foundLen > 0;
   }
 
   #foundOff = 0;

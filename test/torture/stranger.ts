@@ -1,4 +1,5 @@
 import { METHODS } from '../../agents/sip/names.js';
+import { PARSE, SipMessage } from '../../agents/sip/parse.js';
 import { type Prng, prng } from '../../harness/prng.js';
 import { basics, sip } from '../support/sip-text.js';
 import { CORPUS } from './corpus.js';
@@ -35,7 +36,10 @@ export class Stranger {
   readonly #live: { text: string; to: number }[] = [];
   /** Call-IDs by To tag of dialogs with the callee that had no proper BYE yet. */
   readonly #dialogs = new Map<string, string>();
+  readonly #msg = new SipMessage();
   readonly statuses = new Map<string, number>();
+  /** Messages of the callee that our own parser refuses: there must be none but refusals. */
+  readonly unreadable: string[] = [];
   sent = 0;
   #branch = 0;
 
@@ -49,7 +53,7 @@ export class Stranger {
       arrivals: Float64Array.from({ length: seconds }, (_, i) => i * 500),
       onHeard: (bytes) => this.#hear(Buffer.from(bytes).toString('latin1')),
       // A mutated ACK may hit a dialog whose answers went to a port that nobody hears: it lives until its BYE too.
-      onCalleeSent: (bytes) => this.#overhear(Buffer.from(bytes).toString('latin1')),
+      onCalleeSent: (bytes) => this.#overhear(bytes),
     });
     this.#corpus = [
       ...CORPUS.map((m) => ({
@@ -137,10 +141,17 @@ export class Stranger {
     }
   }
 
-  #overhear(text: string): void {
-    if (!/^SIP\/2.0 [12]/.test(text)) return;
-    const tag = /;tag=([0-9a-f]{13})$/.exec(header(text, 'To'))?.[1];
-    if (tag !== undefined) this.#dialogs.set(tag, header(text, 'Call-ID'));
+  #overhear(bytes: Uint8Array): void {
+    const msg = this.#msg;
+    const code = msg.parse(bytes, 0, bytes.length);
+    const text = Buffer.from(bytes.subarray(0, 9)).toString('latin1');
+    // What was accepted can be echoed, and the echo read: by others as by us.
+    if (code !== PARSE.OK && !/^SIP\/2.0 [45]/.test(text) && this.unreadable.length < 10) {
+      this.unreadable.push(`${code}: ${Buffer.from(bytes).toString('latin1')}`);
+    }
+    if (code !== PARSE.OK || msg.status < 101 || msg.status > 299) return;
+    const tag = msg.text(msg.toTagOff, msg.toTagLen);
+    if (/^[0-9a-f]{13}$/.test(tag)) this.#dialogs.set(tag, msg.text(msg.callIdOff, msg.callIdLen));
   }
 
   /** ACK, BYE, CANCEL and a re-INVITE of the dialog that a response of the callee tells of. */
