@@ -156,8 +156,7 @@ export class Registrar extends QuietUser implements Actor {
     this.#chance = prng(options.seed);
     const limits = { clientTransactions: 1, serverTransactions: transactions, messages: transactions };
     this.#stack = new SipStack(this, new Counters(), limits, options.seed & 0xffff, this.#nowUs);
-    const inbox = Math.max(1, Math.floor(options.receiveBufferBytes / DATAGRAM_COST));
-    this.threads = new ThreadPool(threads, inbox, (bytes, off, len, srcIp, srcPort) =>
+    this.threads = new ThreadPool(threads, this.inboxLimit, (bytes, off, len, srcIp, srcPort) =>
       this.#stack.receive(bytes, off, len, srcIp, srcPort, this.#nowUs),
     );
     this.#waits = new ThreadWait(this.threads, () => {
@@ -170,6 +169,9 @@ export class Registrar extends QuietUser implements Actor {
     });
   }
 
+  get inboxLimit(): number {
+    return Math.max(1, Math.floor(this.#o.receiveBufferBytes / DATAGRAM_COST));
+  }
   get port(): number {
     return this.#stack.port.port;
   }
