@@ -35,7 +35,7 @@ export interface TelemetryRow {
  *   registrar: registers_total, ok_total, challenged_total, stale_total, refused_total (503 of its limit), limit_per_s, forbidden_total,
  *          rejected_total, retransmits_total (seen), bindings, expired_total, threads_busy, threads_max, inbox_depth, inbox_max,
  *          inbox_dropped_total, socket_dropped_total (by the kernel), transactions_full_total, db_pending, db_latency_ms,
- *          unreachable (1 in an outage), unreachable_total
+ *          unreachable (1 in an outage), unheard_total
  */
 /** Those that a run of calls wants. */
 export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import { diagnose } from '../verdict/diagnose.js';
+import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { Verdict } from '../verdict/types.js';
 import { escapeXml as esc } from './format.js';
 import { junitXml } from './junit.js';
@@ -72,8 +72,9 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[]): string
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${esc(`${v.outcome.word}: ${title(v)}`)}</title><style>${css}${STYLE}</style></head><body>
 ${part.heading(v)}
+${part.registrations(v)}
 ${part.causes(v)}
-${part.tiles(v)}
+${v.registrations !== null && v.calls.total === 0 ? '' : part.tiles(v)}
 ${part.budgets(v)}
 ${plots.length === 0 ? '' : `<h2>Over time</h2><div class="plots">${plotHtml}</div>`}
 ${part.worstCalls(calls)}

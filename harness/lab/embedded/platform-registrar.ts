@@ -87,7 +87,7 @@ export function registrarMetrics(registrar: Registrar, config: RegistrarConfig):
     db_pending: (m) => m.dbPending,
     db_latency_ms: (m) => m.dbLatencyMs,
     unreachable: (m) => m.unreachable,
-    unreachable_total: (m) => m.unreachableTotal,
+    unheard_total: (m) => m.unreachableTotal,
   };
   return Object.entries(read).map(([metric, of]) => ({
     source: 'registrar',
