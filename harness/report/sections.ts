@@ -73,6 +73,11 @@ export function registrations(v: Verdict): string {
       r.timeTo100Ms === null,
     ],
     ['RRD p50 / p95', r.rrdMs === null ? '-' : `${duration(r.rrdMs.p50)} / ${duration(r.rrdMs.p95)}`, false],
+    [
+      'RRD of refreshes p50 / p95',
+      r.refreshRrdMs === null ? '-' : `${duration(r.refreshRrdMs.p50)} / ${duration(r.refreshRrdMs.p95)}`,
+      false,
+    ],
     ['IRA', percent(r.ira), (r.ira ?? 0) > 0],
     ['attempts', count(r.attempts), false],
     ['challenged (401)', count(r.challenged), false],
@@ -85,10 +90,10 @@ export function registrations(v: Verdict): string {
   const why = r.mechanisms.map((m) => `<li><b>${esc(m.name)}</b>: ${esc(m.text)}</li>`).join('');
   const rows = r.waves.map(
     (w) =>
-      `<tr><td>${w.wave}</td><td>${duration(w.sinceMs)}</td><td>${count(w.back)} of ${count(w.phones)}</td>${[w.timeTo50Ms, w.timeTo95Ms, w.timeTo100Ms, w.tenantTimeTo100Ms.p50, w.tenantTimeTo100Ms.max].map((ms) => `<td>${back(ms)}</td>`).join('')}</tr>`,
+      `<tr><td>${w.wave}</td><td>${duration(w.sinceMs)}</td><td>${count(w.back)} of ${count(w.phones)}</td><td>${count(w.downMax)}</td>${[w.timeTo50Ms, w.timeTo95Ms, w.timeTo100Ms, w.tenantTimeTo100Ms.p50, w.tenantTimeTo100Ms.max].map((ms) => `<td>${back(ms)}</td>`).join('')}</tr>`,
   );
   return `<h2>Phones</h2><div class="tiles">${list.map(tile).join('')}</div>${why === '' ? '' : `<div class="card"><h3>What kept them waiting</h3><ul>${why}</ul></div>`}
-<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>`;
+<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>`;
 }
 
 export function budgets(v: Verdict): string {

@@ -83,7 +83,9 @@ function registrationLines(v: Verdict): string[] {
   return [
     `${count(r.registeredAtEnd)} of ${plural(r.phones, 'phone')} registered; last wave ${times.map(([share, ms]) => `${share} % ${ms === null ? 'never' : duration(ms)}`).join(', ')}`,
     `${plural(r.attempts, 'attempt')}${blocked}: ${count(r.registered)} registered, ${count(r.failed)} failed (${count(r.timeouts)} timed out); 401 × ${count(r.challenged)}, 503 × ${count(r.refused)}, ${count(r.retransmissions)} repeated`,
-    [quantileText('RRD', r.rrdMs), `IRA ${percent(r.ira)}`].filter((t) => t !== '').join('; '),
+    [quantileText('RRD', r.rrdMs), quantileText('of refreshes', r.refreshRrdMs), `IRA ${percent(r.ira)}`]
+      .filter((t) => t !== '')
+      .join('; '),
     ...r.mechanisms.map((m) => `${m.name}: ${m.text}`),
   ];
 }

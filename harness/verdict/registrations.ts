@@ -38,6 +38,7 @@ export async function judgeRegistrations(run: OpenRun): Promise<Registrations | 
     timeTo95Ms: last?.timeTo95Ms ?? null,
     timeTo100Ms: last?.timeTo100Ms ?? null,
     rrdMs: await quantiles(run, RRD, 'true', 'registrations'),
+    refreshRrdMs: await quantiles(run, RRD, "reason_name = 'refresh'", 'registrations'),
     ira: all > 0 ? ineffective / all : null,
     waves,
     mechanisms: await mechanismsOf(run, last?.sinceMs ?? 0),
@@ -62,27 +63,34 @@ export async function registeredShare(run: OpenRun): Promise<[hit: number, total
   return [num(r, 'up'), num(r, 'phones')];
 }
 
-/** Each wave from its first phone's instant until that share of its phones was registered since their own instant. */
+/**
+ * Each wave, from its first phone's instant. A phone is down from its own instant until it is registered again; a share is
+ * back when it is up and stays so. So a roll that never has many phones down at once is never below 95 %: 0 ms.
+ */
 export async function wavesOf(run: OpenRun): Promise<WaveResult[]> {
+  const lastBelow = (share: number): string =>
+    `CASE WHEN bool_or(until IS NULL AND down > ${share} * phones) THEN NULL ELSE coalesce(max(until) FILTER (down > ${share} * phones), any_value(since)) - any_value(since) END`;
   const rows = await run.query(`
     WITH starts AS (SELECT wave, phone, any_value(tenant) AS tenant, min(intendedMs) AS due FROM registrations WHERE reason_name = 'wave' GROUP BY wave, phone),
     backs AS (SELECT s.wave, s.phone, s.tenant, s.due, min(r.doneMs) FILTER (r.outcome_name = 'registered') AS back
       FROM starts s LEFT JOIN registrations r ON r.wave = s.wave AND r.phone = s.phone GROUP BY ALL),
-    ranked AS (SELECT *, min(due) OVER w AS since, count(*) OVER w AS phones, row_number() OVER (PARTITION BY wave ORDER BY back NULLS LAST) AS nth
-      FROM backs WINDOW w AS (PARTITION BY wave)),
+    waves AS (SELECT wave, min(due) AS since, count(*) AS phones, count(back) AS back FROM backs GROUP BY wave),
+    changes AS (SELECT wave, t, sum(n) AS n FROM (
+      SELECT wave, due AS t, 1 AS n FROM backs UNION ALL SELECT wave, back, -1 FROM backs WHERE back IS NOT NULL) GROUP BY wave, t),
+    levels AS (SELECT wave, t, sum(n) OVER w AS down, lead(t) OVER w AS until FROM changes WINDOW w AS (PARTITION BY wave ORDER BY t)),
     tenants AS (SELECT wave, tenant, max(coalesce(back, 'infinity'::DOUBLE)) - min(due) AS took FROM backs GROUP BY wave, tenant)
-    SELECT wave, any_value(phones) AS phones, any_value(since) AS since,
-      min(back - since) FILTER (nth >= 0.5 * phones) AS t50, min(back - since) FILTER (nth >= 0.95 * phones) AS t95,
-      min(back - since) FILTER (nth = phones) AS t100, count(back) AS back,
-      (SELECT nullif(quantile_cont(took, 0.5), 'infinity') FROM tenants t WHERE t.wave = ranked.wave) AS tenant50,
-      (SELECT nullif(max(took), 'infinity') FROM tenants t WHERE t.wave = ranked.wave) AS tenant_max
-    FROM ranked GROUP BY wave ORDER BY wave`);
+    SELECT wave, any_value(phones) AS phones, any_value(since) AS since, any_value(back) AS back, max(down) AS down,
+      ${lastBelow(0.5)} AS t50, ${lastBelow(0.05)} AS t95, ${lastBelow(0)} AS t100,
+      (SELECT nullif(quantile_cont(took, 0.5), 'infinity') FROM tenants t WHERE t.wave = levels.wave) AS tenant50,
+      (SELECT nullif(max(took), 'infinity') FROM tenants t WHERE t.wave = levels.wave) AS tenant_max
+    FROM levels JOIN waves USING (wave) GROUP BY wave ORDER BY wave`);
   const or = (x: unknown): number | null => (typeof x === 'number' ? Math.round(x * 1000) / 1000 : null);
   return rows.map((row) => ({
     wave: num(row, 'wave'),
     sinceMs: num(row, 'since'),
     phones: num(row, 'phones'),
     back: num(row, 'back'),
+    downMax: num(row, 'down'),
     timeTo50Ms: or(row.t50),
     timeTo95Ms: or(row.t95),
     timeTo100Ms: or(row.t100),

@@ -76,7 +76,7 @@ export interface SipMetrics {
   dropRate: number | null;
 }
 
-/** One wave of phones, from the instant of its first. Null: that share was never back. */
+/** One wave of phones, from the instant of its first until that share is up and stays so. Null: it never was. */
 export interface WaveResult {
   /** As the plan numbers it. */
   wave: number;
@@ -84,6 +84,8 @@ export interface WaveResult {
   phones: number;
   /** Of those, registered after their instant. */
   back: number;
+  /** Phones that were down at once, at most. */
+  downMax: number;
   timeTo50Ms: number | null;
   timeTo95Ms: number | null;
   timeTo100Ms: number | null;
@@ -132,6 +134,8 @@ export interface Registrations {
   timeTo100Ms: number | null;
   /** RFC 6076 4.1. */
   rrdMs: Quantiles | null;
+  /** Of refreshes alone: an echo of a storm is seen here. */
+  refreshRrdMs: Quantiles | null;
   /** RFC 6076 4.2, 0..1. */
   ira: number | null;
   waves: WaveResult[];

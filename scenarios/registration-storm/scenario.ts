@@ -1,5 +1,5 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
-import { choice, defineScenario, integer, number } from '../../harness/plan/scenario.js';
+import { choice, defineScenario, flag, integer, number } from '../../harness/plan/scenario.js';
 import type { FaultPlan, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
 
 /** The buffer that Linux gives when nobody asks (net.core.rmem_default), and the one that ends the waves. */
@@ -30,6 +30,9 @@ export default defineScenario({
     bootMs: integer(20_000, { unit: 'ms', min: 1, doc: 'over which the phones first register' }),
     atMs: integer(40_000, { unit: 'ms', doc: 'when the phase begins' }),
     overMs: integer(1000, { unit: 'ms', doc: 'storm and outage: from the first phone to the last' }),
+    forgetful: flag(true, {
+      doc: 'phones that come back have restarted, and forgot their nonce: each is challenged again',
+    }),
     outageMs: integer(20_000, { unit: 'ms', platform: true, doc: 'outage: for how long' }),
     rollMs: integer(60_000, { unit: 'ms', doc: 'firmware-roll: from the first tenant to the last' }),
     watchMs: integer(120_000, { unit: 'ms', min: 1, doc: 'how long the run goes on after the phase began' }),
@@ -87,8 +90,8 @@ export default defineScenario({
       unit: 'REGISTERs/s',
       doc: 'first REGISTERs let in, the rest gets 503; 0 = all',
     }),
-    'registrar.retryAfterS': integer(5, { platform: true, unit: 's', doc: 'Retry-After of those 503s, at least' }),
-    'registrar.retryAfterSpreadS': integer(15, { platform: true, unit: 's', doc: 'and up to this much more' }),
+    'registrar.retryAfterS': integer(1, { platform: true, unit: 's', doc: 'Retry-After of those 503s, at least' }),
+    'registrar.retryAfterSpreadS': integer(9, { platform: true, unit: 's', doc: 'and up to this much more' }),
     ...callParams,
     ...embeddedParams,
   },
@@ -109,7 +112,7 @@ export default defineScenario({
       nonceLifeS: p['registrar.nonceLifeS'],
       minExpiresS: p['registrar.minExpiresS'],
       maxExpiresS: p['registrar.maxExpiresS'],
-      expiresSpread: cure === 'staggered-expiry' ? 0.5 : p['registrar.expiresSpread'],
+      expiresSpread: cure === 'staggered-expiry' ? STAGGER : p['registrar.expiresSpread'],
       // Threads that wait 5 ms each answer 800 a second; a limit below that leaves room for what comes with credentials.
       limitPerS: cure === 'rate-limited-edge' ? CAPACITY_SHARE * capacityPerS(p) : p['registrar.limitPerS'],
       retryAfterS: p['registrar.retryAfterS'],
@@ -181,15 +184,27 @@ export default defineScenario({
   },
   budgets: (p) => [
     'registered_share: rate>=0.999',
-    'ira: rate<=0.05',
-    'rrd_ms: p(95)<4000',
-    ...(p.phase === 'steady'
-      ? []
-      : [
-          `time_to_95_ms: value<${p.phase === 'outage' ? p.outageMs + 30_000 : 30_000 + p.rollMs * Number(p.phase === 'firmware-roll')}`,
-        ]),
+    // RFC 6076 4.2 counts every 503, those of a limit that does its work too.
+    ...(p.cure === 'rate-limited-edge' ? [] : ['ira: rate<=0.01']),
+    `time_to_95_ms: value<${p.phase === 'outage' ? p.outageMs + BACK_MS : BACK_MS}`,
   ],
 });
+
+/** By then 95 % are to be back, after a storm or after the end of an outage. */
+const BACK_MS = 25_000;
+
+/** Grants are uniform between this share less and what was asked. */
+const STAGGER = 0.5;
+
+interface WaveParams {
+  atMs: number;
+  overMs: number;
+  rollMs: number;
+  forgetful: boolean;
+  cure: string;
+  expiresS: number;
+  refreshMax: number;
+}
 
 /** Of what the registrar can do, first REGISTERs get this much. */
 const CAPACITY_SHARE = 0.75;
@@ -199,13 +214,15 @@ function capacityPerS(p: { 'registrar.threads': number; 'registrar.dbLatencyMs':
   return (p['registrar.threads'] * 1000) / Math.max(0.1, p['registrar.dbLatencyMs']);
 }
 
-function waveOf(phase: string, p: { atMs: number; overMs: number; rollMs: number }): RegistrationWave[] {
-  const { atMs, overMs, rollMs } = p;
-  if (phase === 'storm') return [{ name: 'storm', atMs, overMs, order: 'shuffled', restart: true }];
-  // They notice that their flow is gone, and keep what they know.
-  if (phase === 'outage') return [{ name: 'outage', atMs, overMs, order: 'shuffled', restart: false }];
+function waveOf(phase: string, p: WaveParams): RegistrationWave[] {
+  const { atMs, rollMs, forgetful: restart } = p;
+  // Who refreshes at different times notices at different times.
+  const staggered = phase === 'outage' && p.cure === 'staggered-expiry';
+  const overMs = staggered ? STAGGER * p.expiresS * p.refreshMax * 1000 : p.overMs;
+  if (phase === 'storm') return [{ name: 'storm', atMs, overMs, order: 'shuffled', restart }];
+  if (phase === 'outage') return [{ name: 'outage', atMs, overMs, order: 'shuffled', restart }];
   if (phase === 'firmware-roll') {
-    return [{ name: 'firmware-roll', atMs, overMs: rollMs, order: 'by-tenant', restart: true }];
+    return [{ name: 'firmware-roll', atMs, overMs: rollMs, order: 'by-tenant', restart }];
   }
   return [];
 }
