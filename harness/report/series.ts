@@ -117,7 +117,7 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
   const stepMs = Math.max(1000, Math.ceil(duration / MAX_POINTS / 1000) * 1000);
   const steps = Math.ceil(duration / stepMs);
   const perSecond = 1000 / stepMs;
-  const step = (t: string): string => `floor(${t} / ${stepMs})`;
+  const step = (t: string): string => `floor((${t}) / ${stepMs})`;
   const of = (
     title: string,
     unit: string,
