@@ -28,6 +28,20 @@ export const COUNTERS = [
   'busyUs',
   'idleUs',
   'transactionsFull',
+  /** Registration attempts; see registration-record.ts. */
+  'registrationsOffered',
+  'registrationsBlocked',
+  'registrationsStarted',
+  'registrationsEnded',
+  'register200',
+  'register401',
+  'register503',
+  /** Other final refusals. */
+  'registerRejected',
+  'registerTimeouts',
+  'registerRetransmits',
+  /** A gauge: phones that hold a binding, as far as they know. */
+  'registeredPhones',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 export const COUNTER_INDEX = Object.fromEntries(COUNTERS.map((name, i) => [name, i])) as Record<Counter, number>;

@@ -1,7 +1,8 @@
-import type { CallPlan } from '../harness/plan/types.js';
+import type { CallPlan, RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
+import { Registrant } from './registrant.js';
 import { MediaEngine } from './rtp/media.js';
-import type { LegStore } from './store.js';
+import type { LegStore, RegistrationStore } from './store.js';
 import { Caller } from './uac.js';
 import { Callee } from './uas.js';
 import { behindGateway } from './wire/gateway.js';
@@ -28,6 +29,15 @@ export interface FleetPlan {
     stride: number;
   } | null;
   callees: { ip: number; port: number } | null;
+  /** Phones that register; this worker has first, first + stride, ... of them. */
+  registrants?: {
+    plan: RegistrationPlan;
+    ip: number;
+    hop: { ip: number; port: number };
+    first: number;
+    stride: number;
+    untilMs: number;
+  };
 }
 
 const MEDIA_PORT_MIN = 10_000;
@@ -37,10 +47,19 @@ const MEDIA_PORT_MAX = 65_535;
 export class Fleet implements Actor {
   readonly caller: Caller | null = null;
   readonly callee: Callee | null = null;
+  readonly registrant: Registrant | null = null;
   readonly mediaKinds: string[] = [];
   readonly #actors: Actor[] = [];
 
-  constructor(wire: Wire, plan: FleetPlan, arrivals: Float64Array, store: LegStore, counters: Counters, t0Us: number) {
+  constructor(
+    wire: Wire,
+    plan: FleetPlan,
+    arrivals: Float64Array,
+    store: LegStore,
+    counters: Counters,
+    t0Us: number,
+    registrations: RegistrationStore | null = null,
+  ) {
     const media = (on: Wire, ip: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
       const engine = new MediaEngine({
@@ -94,10 +113,33 @@ export class Fleet implements Actor {
       });
       this.#actors.push(this.caller);
     }
+    if (plan.registrants !== undefined && registrations !== null) {
+      const { hop, ...phones } = plan.registrants;
+      this.registrant = new Registrant(wire, {
+        ...phones,
+        hopIp: hop.ip,
+        hopPort: hop.port,
+        seed,
+        salt: salt ^ 0x2222,
+        runTag,
+        worker,
+        t0Us,
+        store: registrations,
+        counters,
+      });
+      this.#actors.push(this.registrant);
+    }
   }
 
-  /** No arrivals are left and no call is up. */
+  /** No further arrivals; calls that are up are hung up. */
+  hangUpAll(nowUs: number): void {
+    this.caller?.hangUpAll(nowUs);
+    this.registrant?.stop();
+  }
+
+  /** No arrivals are left, no call is up, and no phone waits for an answer. */
   get idle(): boolean {
+    if (this.registrant !== null && !this.registrant.idle) return false;
     return (this.caller === null || (this.caller.exhausted && this.caller.callsUp === 0)) && this.calleeIdle;
   }
   get calleeIdle(): boolean {

@@ -114,19 +114,39 @@ export function sizeOf(type: FieldType): number {
 }
 
 /** Byte offset of each field; doubles first, so that every field is aligned. */
-export const LEG_OFFSETS: Readonly<Record<LegField, number>> = (() => {
+export function offsetsOf<F extends string>(fields: Record<F, FieldType>): Readonly<Record<F, number>> {
   const order = (t: FieldType): number => (t === 'f64' ? 0 : t === 'u32' ? 1 : t === 'u16' ? 2 : t === 'u8' ? 3 : 4);
-  const names = (Object.keys(LEG_FIELDS) as LegField[]).sort((a, b) => order(LEG_FIELDS[a]) - order(LEG_FIELDS[b]));
-  const out = {} as Record<LegField, number>;
+  const names = (Object.keys(fields) as F[]).sort((a, b) => order(fields[a]) - order(fields[b]));
+  const out = {} as Record<F, number>;
   let off = 0;
   for (const name of names) {
     out[name] = off;
-    off += sizeOf(LEG_FIELDS[name]);
+    off += sizeOf(fields[name]);
   }
   return out;
-})();
+}
 
+/** How records of one kind lie in memory: what RecordStore needs to know of them. */
+export interface Layout<F extends string> {
+  fields: Readonly<Record<F, FieldType>>;
+  offsets: Readonly<Record<F, number>>;
+  /** Of one record; a power of two. */
+  bytes: number;
+  /** Doubles that start as NaN: did not happen. */
+  times: readonly F[];
+}
+
+export const LEG_OFFSETS = offsetsOf<LegField>(LEG_FIELDS);
 export const LEG_BYTES = 512;
+
+export const LEG_LAYOUT: Layout<LegField> = {
+  fields: LEG_FIELDS,
+  offsets: LEG_OFFSETS,
+  bytes: LEG_BYTES,
+  times: (Object.keys(LEG_FIELDS) as LegField[]).filter(
+    (f) => LEG_FIELDS[f] === 'f64' && f !== 'jitterMs' && f !== 'jitterMaxMs' && f !== 'maxGapMs',
+  ),
+};
 
 /** A decoded leg, for the control plane. */
 export type Leg = {

@@ -1,8 +1,9 @@
 import { assert } from '../harness/errors.js';
-import { LEG_BYTES, LEG_FIELDS, LEG_OFFSETS, type Leg, type LegField, OUTCOMES } from './record.js';
+import { type Layout, LEG_LAYOUT, type Leg, type LegField } from './record.js';
+import { REGISTRATION_LAYOUT, type Registration, type RegistrationField } from './registration-record.js';
 
 /**
- * The records of one worker, in shared memory: the worker takes a slot, writes the leg in place while it lives, and
+ * The records of one worker, in shared memory: the worker takes a slot, writes the record in place while it lives, and
  * hands it over when it ends; the collector copies it out and gives the slot back. Two single-producer
  * single-consumer rings of slot numbers, each as long as there are slots, so neither can overflow.
  *
@@ -20,12 +21,13 @@ export const SLOT_FREE = 0;
 export const SLOT_OPEN = 1;
 export const SLOT_DONE = 2;
 
-/** Offsets of all doubles that start as NaN ("did not happen"). */
-const TIME_FIELDS = (Object.keys(LEG_FIELDS) as LegField[]).filter(
-  (f) => LEG_FIELDS[f] === 'f64' && f !== 'jitterMs' && f !== 'jitterMaxMs' && f !== 'maxGapMs',
-);
+/** Every kind of record says when it began, and its outcome 0 is `open`. */
+interface Begun {
+  startedMs: number;
+  outcome: number;
+}
 
-export class LegStore {
+export class RecordStore<F extends string, R extends Begun> {
   readonly capacity: number;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
@@ -37,28 +39,25 @@ export class LegStore {
   readonly #done: Int32Array;
   readonly #base: number;
 
-  static bytes(capacity: number): number {
-    return Math.ceil(((HEADER_WORDS + 3 * capacity) * 4) / LEG_BYTES) * LEG_BYTES + capacity * LEG_BYTES;
+  readonly #layout: Layout<F>;
+  readonly #bytes: number;
+
+  static bytesFor(layout: Layout<string>, capacity: number): number {
+    const { bytes } = layout;
+    return Math.ceil(((HEADER_WORDS + 3 * capacity) * 4) / bytes) * bytes + capacity * bytes;
   }
 
-  /** A new store with all slots free. */
-  static create(capacity: number): { shared: SharedArrayBuffer; store: LegStore } {
-    const shared = new SharedArrayBuffer(LegStore.bytes(capacity));
-    const store = new LegStore(shared, capacity);
-    for (let i = 0; i < capacity; i++) store.#free[i] = i;
-    store.#words[FREE_TAIL] = capacity;
-    return { shared, store };
-  }
-
-  constructor(shared: SharedArrayBuffer, capacity: number) {
-    assert(capacity > 0 && (capacity & (capacity - 1)) === 0, 'leg store capacity is a power of two');
-    assert(shared.byteLength === LegStore.bytes(capacity), 'leg store size');
+  constructor(layout: Layout<F>, shared: SharedArrayBuffer, capacity: number) {
+    assert(capacity > 0 && (capacity & (capacity - 1)) === 0, 'a store has room for a power of two');
+    assert(shared.byteLength === RecordStore.bytesFor(layout, capacity), 'size of a store');
+    this.#layout = layout;
+    this.#bytes = layout.bytes;
     this.capacity = capacity;
     this.#words = new Int32Array(shared, 0, HEADER_WORDS);
     this.#states = new Int32Array(shared, HEADER_WORDS * 4, capacity);
     this.#free = new Int32Array(shared, (HEADER_WORDS + capacity) * 4, capacity);
     this.#done = new Int32Array(shared, (HEADER_WORDS + 2 * capacity) * 4, capacity);
-    this.#base = shared.byteLength - capacity * LEG_BYTES;
+    this.#base = shared.byteLength - capacity * this.#bytes;
     this.u8 = new Uint8Array(shared);
     this.u16 = new Uint16Array(shared);
     this.u32 = new Uint32Array(shared);
@@ -72,13 +71,14 @@ export class LegStore {
     const slot = this.#free[this.#mod(head)]!;
     Atomics.store(this.#words, FREE_HEAD, (head + 1) | 0);
     const start = this.at(slot);
-    this.u8.fill(0, start, start + LEG_BYTES);
-    for (let i = 0; i < TIME_FIELDS.length; i++) this.f64[(start + LEG_OFFSETS[TIME_FIELDS[i]!]) >> 3] = Number.NaN;
+    this.u8.fill(0, start, start + this.#bytes);
+    const { times, offsets } = this.#layout;
+    for (let i = 0; i < times.length; i++) this.f64[(start + offsets[times[i]!]) >> 3] = Number.NaN;
     Atomics.store(this.#states, slot, SLOT_OPEN);
     return slot;
   }
 
-  /** The leg is over. Worker side. */
+  /** It is over. Worker side. */
   done(slot: number): void {
     Atomics.store(this.#states, slot, SLOT_DONE);
     const tail = this.#words[DONE_TAIL]!;
@@ -86,8 +86,8 @@ export class LegStore {
     Atomics.store(this.#words, DONE_TAIL, (tail + 1) | 0);
   }
 
-  /** Hands every finished leg to `take`, then frees its slot. Collector side; returns how many. */
-  drain(take: (leg: Leg) => void): number {
+  /** Hands every finished record to `take`, then frees its slot. Collector side; returns how many. */
+  drain(take: (record: R) => void): number {
     let count = 0;
     for (;;) {
       const head = this.#words[DONE_HEAD]!;
@@ -104,18 +104,18 @@ export class LegStore {
   }
 
   /**
-   * Legs that are still up: read when the worker has stopped or died, after the last drain(). One that was over when its
+   * Records that are still open: read when the worker has stopped or died, after the last drain(). One that was over when its
    * worker was killed before it could hand it over is among them, as it ended; one that had not begun is not.
    */
-  readOpen(take: (leg: Leg) => void): number {
+  readOpen(take: (record: R) => void): number {
     let count = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
       const state = Atomics.load(this.#states, slot);
       if (state === SLOT_FREE) continue;
-      const leg = this.read(slot);
-      if (state === SLOT_DONE) take(leg);
-      else if (Number.isNaN(leg.startedMs)) continue;
-      else take({ ...leg, outcome: OUTCOMES.indexOf('open') });
+      const record = this.read(slot);
+      if (state === SLOT_DONE) take(record);
+      else if (Number.isNaN(record.startedMs)) continue;
+      else take({ ...record, outcome: 0 });
       count++;
     }
     return count;
@@ -123,7 +123,7 @@ export class LegStore {
 
   /** Byte offset of a slot in the views. */
   at(slot: number): number {
-    return this.#base + slot * LEG_BYTES;
+    return this.#base + slot * this.#bytes;
   }
 
   setF64(slot: number, offset: number, value: number): void {
@@ -156,12 +156,13 @@ export class LegStore {
     for (let i = 0; i < n; i++) this.u8[to + i] = bytes[from + i]!;
   }
 
-  read(slot: number): Leg {
+  read(slot: number): R {
     const start = this.at(slot);
     const out: Record<string, number | string> = {};
-    for (const name of Object.keys(LEG_FIELDS) as LegField[]) {
-      const type = LEG_FIELDS[name];
-      const at = start + LEG_OFFSETS[name];
+    const { fields, offsets } = this.#layout;
+    for (const name of Object.keys(fields) as F[]) {
+      const type = fields[name];
+      const at = start + offsets[name];
       if (type === 'f64') out[name] = this.f64[at >> 3]!;
       else if (type === 'u32') out[name] = this.u32[at >> 2]!;
       else if (type === 'u16') out[name] = this.u16[at >> 1]!;
@@ -172,10 +173,42 @@ export class LegStore {
         out[name] = Buffer.from(this.u8.subarray(at, end)).toString('utf8');
       }
     }
-    return out as Leg;
+    return out as unknown as R;
+  }
+
+  /** Of a new store. */
+  protected freeAll(): void {
+    for (let i = 0; i < this.capacity; i++) this.#free[i] = i;
+    this.#words[FREE_TAIL] = this.capacity;
   }
 
   #mod(n: number): number {
     return n & (this.capacity - 1);
+  }
+}
+
+export class LegStore extends RecordStore<LegField, Leg> {
+  constructor(shared: SharedArrayBuffer, capacity: number) {
+    super(LEG_LAYOUT, shared, capacity);
+  }
+
+  static create(capacity: number): { shared: SharedArrayBuffer; store: LegStore } {
+    const shared = new SharedArrayBuffer(RecordStore.bytesFor(LEG_LAYOUT, capacity));
+    const store = new LegStore(shared, capacity);
+    store.freeAll();
+    return { shared, store };
+  }
+}
+
+export class RegistrationStore extends RecordStore<RegistrationField, Registration> {
+  constructor(shared: SharedArrayBuffer, capacity: number) {
+    super(REGISTRATION_LAYOUT, shared, capacity);
+  }
+
+  static create(capacity: number): { shared: SharedArrayBuffer; store: RegistrationStore } {
+    const shared = new SharedArrayBuffer(RecordStore.bytesFor(REGISTRATION_LAYOUT, capacity));
+    const store = new RegistrationStore(shared, capacity);
+    store.freeAll();
+    return { shared, store };
   }
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { COMMAND, Control, STATE } from './control.js';
 import { COUNTER_INDEX, Counters } from './counters.js';
 import { Fleet, type FleetPlan } from './fleet.js';
-import { LegStore } from './store.js';
+import { LegStore, RegistrationStore } from './store.js';
 import { hostActors } from './thread.js';
 import type { MediaWish } from './wire/media.js';
 
@@ -12,6 +12,7 @@ export interface AgentsData {
   arrivals: SharedArrayBuffer;
   legs: SharedArrayBuffer;
   legCapacity: number;
+  registrations: { shared: SharedArrayBuffer; capacity: number } | null;
   counters: SharedArrayBuffer;
   control: SharedArrayBuffer;
   media: MediaWish;
@@ -28,7 +29,9 @@ const counters = new Counters(data.counters);
 
 await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
   const store = new LegStore(data.legs, data.legCapacity);
-  const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us);
+  const r = data.registrations;
+  const registrations = r === null ? null : new RegistrationStore(r.shared, r.capacity);
+  const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us, registrations);
   const v = counters.values;
   let published = 0;
   let hungUp = false;
@@ -38,7 +41,7 @@ await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
     onTurn: (nowUs) => {
       if (control.command === COMMAND.HANG_UP && !hungUp) {
         hungUp = true;
-        fleet.caller?.hangUpAll(nowUs);
+        fleet.hangUpAll(nowUs);
       }
       if (nowUs - published < PUBLISH_US) return;
       published = nowUs;

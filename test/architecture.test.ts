@@ -53,7 +53,14 @@ const ARROWS: { room: string; only: string[] }[] = [
   { room: 'harness/lab', only: ['agents', 'harness/plan', ...SHARED] },
   {
     room: 'harness/collect',
-    only: ['agents/record', 'agents/store', 'agents/counters', 'harness/plan/types', ...SHARED],
+    only: [
+      'agents/record',
+      'agents/registration-record',
+      'agents/store',
+      'agents/counters',
+      'harness/plan/types',
+      ...SHARED,
+    ],
   },
   // Files only: never lab, faults or agents. The record's field list is the file format.
   {

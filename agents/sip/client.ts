@@ -61,7 +61,8 @@ export class ClientTransactions {
     nowUs: number,
     private readonly salt: number,
     private readonly slab: MessageSlab,
-    private readonly port: () => UdpPort,
+    /** The socket of a user's requests; most stacks have one. */
+    private readonly port: (user: number) => UdpPort,
     private readonly user: ClientUser,
   ) {
     this.#pool = new IndexPool(capacity);
@@ -109,7 +110,7 @@ export class ClientTransactions {
 
   /** The request lies at port.tx[slot, slot+len): sends it, keeps it, starts timers A/B or E/F. False: no room to keep it. */
   send(tx: number, slot: number, len: number, dstIp: number, dstPort: number, nowUs: number): boolean {
-    const port = this.port();
+    const port = this.port(this.#user[tx]!);
     const ref = this.slab.keep(port.tx, slot, len);
     if (ref < 0) return false;
     this.#message[tx] = ref;
@@ -260,7 +261,7 @@ export class ClientTransactions {
 
   #resend(ref: number, tx: number): void {
     if (ref < 0) return;
-    this.port().send(
+    this.port(this.#user[tx]!).send(
       this.slab.chunk(ref),
       this.slab.offset(ref),
       this.slab.length(ref),

@@ -62,6 +62,9 @@ const HEADER_FORMS: readonly (readonly [string, string?])[] = [
   ['session-expires', 'x'],
   ['min-se'],
   ['accept'],
+  ['min-expires'],
+  ['service-route'],
+  ['path'],
 ];
 export const H = {
   OTHER: 0,
@@ -88,6 +91,9 @@ export const H = {
   SESSION_EXPIRES: 21,
   MIN_SE: 22,
   ACCEPT: 23,
+  MIN_EXPIRES: 24,
+  SERVICE_ROUTE: 25,
+  PATH: 26,
 } as const;
 
 /** Candidates by length of the name, so that most names cost one or two compares. */

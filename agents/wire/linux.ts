@@ -69,6 +69,9 @@ class LinuxUdpPort implements UdpPort {
     this.tx.set(off === 0 && len === bytes.length ? bytes : bytes.subarray(off, off + len), this.batch.slot());
     this.commit(len, dstIp, dstPort);
   }
+  drops(): number {
+    return this.batch.open ? kernelDrops(this.fd) : this.dropsSeen;
+  }
   close(): void {
     if (!this.batch.open) return;
     this.batch.flush();

@@ -31,6 +31,8 @@ export interface UdpPort {
   commit(len: number, dstIp: number, dstPort: number): void;
   /** Copies and commits. */
   send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void;
+  /** Datagrams that the kernel dropped at this socket since it was opened; absent where it does not say. */
+  drops?(): number;
   close(): void;
 }
 

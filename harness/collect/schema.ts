@@ -5,6 +5,7 @@
  *   faults.jsonl       FaultRecord per line (the diagnosis never reads it)
  *   env.json           EnvRecord
  *   legs.parquet       one row per leg: the columns of agents/record.ts LEG_FIELDS, plus outcome_name, ended_by_name, role_name
+ *   registrations.parquet  one row per attempt to register: agents/registration-record.ts, plus outcome_name, reason_name; only with phones
  *   telemetry.parquet  TelemetryRow: what the platform said of itself
  *   frames.parquet     FrameRow: the generator's counters, once a second and worker
  *   verdict.json       deadair.verdict/1
@@ -14,7 +15,7 @@
 /** One reading. Cumulative counters end in `_total`; everything else is a gauge at that instant. */
 export interface TelemetryRow {
   tMs: number;
-  /** nat, edge, node, relay, trunk, cdr */
+  /** nat, edge, node, relay, trunk, cdr, registrar */
   source: string;
   /** node-1, trunk-2, ... */
   instance: string;
@@ -30,7 +31,13 @@ export interface TelemetryRow {
  *   relay: ports_used, ports_max, alloc_failed_total, unanchored_total (SDP passed on without an audio path)
  *   trunk: calls, attempts_total, rejected_total (503s that the node got from it), queue_depth (INVITEs that wait for their pace)
  *   cdr:   pending, committed_total, oldest_pending_ms, commit_ms (last), dropped_total
+ * and where phones register
+ *   registrar: registers_total, ok_total, challenged_total, stale_total, refused_total (503 of its limit), limit_per_s, forbidden_total,
+ *          rejected_total, retransmits_total (seen), bindings, expired_total, threads_busy, threads_max, inbox_depth, inbox_max,
+ *          inbox_dropped_total, socket_dropped_total (by the kernel), transactions_full_total, db_pending, db_latency_ms,
+ *          unreachable (1 in an outage), unheard_total
  */
+/** Those that a run of calls wants. */
 export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;
 
 export interface FrameRow {

@@ -3,6 +3,12 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type Column, LEG_COLUMNS, type Leg, NAME_COLUMNS, namesOf } from './legs.js';
 import { makeDir } from './make-dir.js';
+import {
+  REGISTRATION_COLUMNS,
+  REGISTRATION_NAME_COLUMNS,
+  type Registration,
+  registrationNamesOf,
+} from './registrations.js';
 import type { FaultRecord, FrameRow, TelemetryRow } from './schema.js';
 import { ColumnTable } from './table.js';
 
@@ -32,6 +38,8 @@ export function quoted(text: string): string {
 export class RunStore {
   readonly runDir: string;
   readonly #legs = new ColumnTable([...LEG_COLUMNS, ...NAME_COLUMNS]);
+  /** Made with the first row: a run without phones that register has no such file. */
+  #registrations: ColumnTable | null = null;
   readonly #telemetry = new ColumnTable(TELEMETRY_COLUMNS);
   readonly #frames = new ColumnTable(FRAME_COLUMNS);
 
@@ -54,6 +62,18 @@ export class RunStore {
     }
     const names = namesOf(leg);
     for (let n = 0; n < names.length; n++) this.#legs.setText(width + n, row, names[n]!);
+  }
+
+  addRegistration(registration: Registration): void {
+    this.#registrations ??= new ColumnTable([...REGISTRATION_COLUMNS, ...REGISTRATION_NAME_COLUMNS]);
+    const table = this.#registrations;
+    const row = table.addRow();
+    const width = REGISTRATION_COLUMNS.length;
+    for (let c = 0; c < width; c++) {
+      table.setNumber(c, row, registration[REGISTRATION_COLUMNS[c]!.name as keyof Registration]);
+    }
+    const names = registrationNamesOf(registration);
+    for (let n = 0; n < names.length; n++) table.setText(width + n, row, names[n]!);
   }
 
   addTelemetry(r: TelemetryRow): void {
@@ -82,7 +102,7 @@ export class RunStore {
   }
 
   /**
-   * Writes the three Parquet files. Rows are sorted, and one thread writes: legs finish in the order in which workers
+   * Writes the Parquet files. Rows are sorted, and one thread writes: legs finish in the order in which workers
    * are drained, and the same calls shall be the same bytes.
    */
   async finish(): Promise<void> {
@@ -90,6 +110,7 @@ export class RunStore {
     try {
       const connection = await instance.connect();
       await this.#legs.copyTo(connection, 'legs');
+      await this.#registrations?.copyTo(connection, 'registrations');
       await this.#telemetry.copyTo(connection, 'telemetry');
       await this.#frames.copyTo(connection, 'frames');
       const write = (table: string, order: string): Promise<unknown> =>
@@ -98,6 +119,7 @@ export class RunStore {
            (FORMAT parquet, COMPRESSION zstd)`,
         );
       await write('legs', '"callNo", role, "startedMs", "callId"');
+      if (this.#registrations !== null) await write('registrations', '"startedMs", phone');
       await write('telemetry', '"tMs", source, instance, metric, value');
       await write('frames', '"tMs", worker, name, value');
       connection.closeSync();

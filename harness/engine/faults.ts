@@ -40,7 +40,8 @@ export class FaultSchedule {
   /** Starts what is due. */
   poll(): void {
     for (const fault of this.#faults) {
-      if (fault.applying === null && this.clockMs() >= fault.plan.atMs) fault.applying = this.#apply(fault);
+      if (fault.applying !== null || this.clockMs() < fault.plan.atMs) continue;
+      fault.applying = fault.plan.kind === 'db-lock' ? this.#apply(fault) : this.#watch(fault);
     }
   }
 
@@ -57,6 +58,13 @@ export class FaultSchedule {
       }
       this.store.appendFault(record);
     }
+  }
+
+  /** The platform itself does not hear for that long, on the same clock. */
+  async #watch({ plan, record }: Scheduled): Promise<void> {
+    record.appliedAtMs = plan.atMs;
+    record.removedAtMs = plan.atMs + plan.forMs;
+    record.note = "by the embedded registrar, on the run's clock";
   }
 
   async #apply(fault: Scheduled): Promise<void> {

@@ -1,6 +1,7 @@
 import type { FleetPlan } from '../../agents/fleet.js';
 import { ipToString } from '../../agents/wire/types.js';
 import type { Addresses } from '../lab/embedded/addresses.js';
+import { arrivalsEndMs } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { targetAddress } from './target.js';
 
@@ -31,6 +32,17 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
           user: null,
         },
         callees: worker === 0 ? addresses.callees : null,
+        ...(plan.registrations === undefined
+          ? {}
+          : {
+              registrants: {
+                ...share,
+                plan: plan.registrations,
+                ip: addresses.phones + worker,
+                hop: addresses.registrar,
+                untilMs: arrivalsEndMs(plan.arrivals),
+              },
+            }),
       };
     }
     const { ip, port, domain, user, localIp } = targetAddress(plan);
@@ -40,4 +52,13 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
       callees: null,
     };
   });
+}
+
+/** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */
+export function registrationCapacity(plan: RunPlan): number {
+  if (plan.registrations === undefined) return 0;
+  const share = Math.ceil(plan.registrations.phones / plan.agents.callerWorkers);
+  let n = 1024;
+  while (n < share * 4) n *= 2;
+  return n;
 }

@@ -1,6 +1,6 @@
 import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
 import { OUTCOMES, ROLE } from '../../agents/record.js';
-import type { LegStore } from '../../agents/store.js';
+import type { LegStore, RegistrationStore } from '../../agents/store.js';
 import type { FrameRow, GeneratorRecord, LoadRecord } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 
@@ -10,6 +10,7 @@ const OPEN = OUTCOMES.indexOf('open');
 export interface GatheredWorker {
   name: string;
   legs: LegStore;
+  registrations: RegistrationStore | null;
   counters: Counters;
   /** Arrivals of this worker, ms, so that what a dead worker never offered is known. */
   arrivals: Float64Array;
@@ -42,6 +43,7 @@ export class Gatherer {
         if (leg.role === ROLE.CALLER) w.ended++;
         this.store.addLeg(leg);
       });
+      w.registrations?.drain((row) => this.store.addRegistration(row));
     }
     if (tMs < this.#nextFrameMs) return;
     this.#nextFrameMs = Math.floor(tMs / 1000) * 1000 + 1000;
@@ -86,6 +88,7 @@ export class Gatherer {
         else if (leg.role === ROLE.CALLER) w.ended++;
         this.store.addLeg(leg);
       });
+      w.registrations?.readOpen((row) => this.store.addRegistration(row));
       // A worker that was killed between a record and its counter is believed for the record.
       const started = w.died ? w.ended + up : c.get('started');
       const offered = Math.max(c.get('offered'), started, dueBy(w, dueUntilMs));

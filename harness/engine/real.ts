@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, SnapshotRing, STATE } from '../../agents/control.js';
 import { Counters, quantileUs } from '../../agents/counters.js';
-import { LegStore } from '../../agents/store.js';
+import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { monotonicUs } from '../clock.js';
 import type { RunStore } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
@@ -12,7 +12,7 @@ import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { FaultSchedule } from './faults.js';
-import { fleetPlans } from './fleets.js';
+import { fleetPlans, registrationCapacity } from './fleets.js';
 import { Gatherer, legCapacity } from './gather.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
@@ -46,6 +46,8 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const agents = fleetPlans(plan, addresses, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
     const capacity = legCapacity(fleet.maxCalls, addresses === null ? 1 : 2);
     const legs = LegStore.create(capacity);
+    const rows = registrationCapacity(plan);
+    const registrations = rows === 0 ? null : RegistrationStore.create(rows);
     const counters = new Counters();
     const { first, stride } = fleet.callers!;
     const name = `agents-${fleet.worker}`;
@@ -54,11 +56,15 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
       arrivals: shared,
       legs: legs.shared,
       legCapacity: capacity,
+      registrations: registrations === null ? null : { shared: registrations.shared, capacity: rows },
       counters: counters.shared,
       media: plan.agents.mediaBackend,
     };
     const thread = new Thread(name, { file: '../../agents/worker', from: import.meta.url }, data);
-    gatherer.workers.push({ name, legs: legs.store, counters, arrivals, first, stride, died: false, ended: 0 });
+    gatherer.workers.push({
+      ...{ name, legs: legs.store, registrations: registrations?.store ?? null, counters, arrivals, first, stride },
+      ...{ died: false, ended: 0 },
+    });
     return thread;
   });
   options.onWorkers?.(agents.map((a) => a.worker));
@@ -79,6 +85,10 @@ function startPlatform(plan: RunPlan, addresses: Addresses, runDir: string): Pla
     seed: plan.seed,
     maxCalls: plan.agents.maxCallsPerWorker * plan.agents.callerWorkers,
     file: join(runDir, CDR_FILE),
+    registrations: plan.registrations ?? null,
+    planSeed: plan.seed,
+    subscribers: join(runDir, SUBSCRIBER_FILE),
+    faults: plan.faults,
     media: plan.agents.mediaBackend,
     telemetry,
     telemetryWidth: TELEMETRY_WIDTH,
@@ -88,6 +98,7 @@ function startPlatform(plan: RunPlan, addresses: Addresses, runDir: string): Pla
 }
 
 export const CDR_FILE = 'cdr.sqlite';
+const SUBSCRIBER_FILE = 'subscribers.sqlite';
 
 interface Parts {
   gatherer: Gatherer;

@@ -1,16 +1,17 @@
 import { Counters } from '../../agents/counters.js';
 import { Fleet } from '../../agents/fleet.js';
-import { LegStore } from '../../agents/store.js';
+import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { type Impairments, MemoryWorld } from '../../agents/wire/memory.js';
 import type { RunStore } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { addressesOf } from '../lab/embedded/addresses.js';
 import { MemoryCdrStore } from '../lab/embedded/cdr.js';
 import { EmbeddedPlatform } from '../lab/embedded/platform.js';
+import { outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/platform-registrar.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { subSeed } from '../prng.js';
-import { fleetPlans } from './fleets.js';
+import { fleetPlans, registrationCapacity } from './fleets.js';
 import { Gatherer, legCapacity } from './gather.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 
@@ -40,7 +41,7 @@ export function runSimulated(
   const cdr = new MemoryCdrStore({ nowUs: () => world.nowUs, limit: config.cdr.queueLimit });
   for (const fault of plan.faults) {
     const fromUs = t0Us + fault.atMs * 1000;
-    cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
+    if (fault.kind === 'db-lock') cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
     store.appendFault({
       kind: fault.kind,
       intendedAtMs: fault.atMs,
@@ -52,7 +53,15 @@ export function runSimulated(
   }
   const maxCalls = plan.agents.maxCallsPerWorker * plan.agents.callerWorkers;
   const seed = subSeed(plan.seed, 'platform');
-  const platform = new EmbeddedPlatform(platformWire, { config, addresses, cdr, seed, maxCalls, t0Us });
+  const registrar: RegistrarParts | null =
+    config.registrar === undefined || plan.registrations === undefined
+      ? null
+      : {
+          ...simulatedParts(config.registrar, plan.registrations, plan.seed, () => world.nowUs),
+          outages: outagesOf(plan.faults, t0Us),
+        };
+  const platformOptions = { config, addresses, cdr, seed, maxCalls, t0Us, registrar };
+  const platform = new EmbeddedPlatform(platformWire, platformOptions);
   world.add(platform, platformWire);
 
   const gatherer = new Gatherer(store);
@@ -61,12 +70,15 @@ export function runSimulated(
     const capacity = legCapacity(fleetPlan.maxCalls, 2);
     const { store: legs } = LegStore.create(capacity);
     const counters = new Counters();
-    const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us);
+    const rows = registrationCapacity(plan);
+    const registrations = rows === 0 ? null : RegistrationStore.create(rows).store;
+    const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us, registrations);
     world.add(fleet, wire);
     const { first, stride } = fleetPlan.callers!;
     gatherer.workers.push({
       name: `agents-${fleetPlan.worker}`,
       legs,
+      registrations,
       counters,
       arrivals,
       first,

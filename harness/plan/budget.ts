@@ -34,6 +34,10 @@ export const METRICS = {
   mos: { kind: 'trend', doc: 'mean opinion score of each direction of audio, 1..4.5 (ITU-T G.107)' },
   loss_pct: { kind: 'trend', doc: 'RTP packets lost of each direction of audio, per cent' },
   jitter_ms: { kind: 'trend', doc: 'interarrival jitter of each direction of audio (RFC 3550 6.4.1)' },
+  rrd_ms: { kind: 'trend', doc: 'registration request delay: first REGISTER to its 200 (RFC 6076 4.1)' },
+  ira: { kind: 'rate', doc: 'ineffective registration attempts: refused or timed out / ended (RFC 6076 4.2)' },
+  registered_share: { kind: 'rate', doc: 'phones that hold a binding at the end of the run / phones' },
+  time_to_95_ms: { kind: 'counter', doc: 'from the last wave’s first phone until 95 % of its phones were back, ms' },
   lateness_ms: { kind: 'trend', doc: 'how long after its intended instant a call was started: ours, not the target’s' },
 } as const satisfies Record<string, { kind: MetricKind; doc: string }>;
 

@@ -88,6 +88,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       arrivals: built.arrivals,
       drainMs: built.drainMs,
       call: built.call,
+      ...(built.registrations === undefined ? {} : { registrations: built.registrations }),
       agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
       faults,
       budgets,

@@ -1,5 +1,5 @@
 import type { Cause } from './causes.js';
-import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan } from './types.js';
+import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan, RegistrationPlan } from './types.js';
 
 interface ParamOf<T, D> {
   type: T;
@@ -60,6 +60,7 @@ export interface Built {
   arrivals: ArrivalStage[];
   drainMs: number;
   call: CallPlan;
+  registrations?: RegistrationPlan;
   platform: EmbeddedConfig;
   agents?: { callerWorkers?: number; maxCallsPerWorker?: number };
 }

@@ -39,6 +39,51 @@ const call = z.strictObject({
   rtcp: z.boolean(),
 });
 
+const share = z.number().min(0).max(1);
+const registrar = z.strictObject({
+  threads: count.min(1),
+  receiveBufferBytes: count.min(2048),
+  credentials: z.enum(['cached', 'database']),
+  dbLatencyMs: ms,
+  algorithms: z.array(z.enum(['MD5', 'SHA-256'])).min(1),
+  nonceLifeS: count.min(1),
+  minExpiresS: count.min(1),
+  maxExpiresS: count.min(1),
+  expiresSpread: share,
+  limitPerS: z.number().min(0),
+  retryAfterS: count,
+  retryAfterSpreadS: count,
+});
+
+const retry = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('immediate') }),
+  z.strictObject({ kind: z.literal('fixed'), ms }),
+  z.strictObject({ kind: z.literal('rfc5626'), baseMs: ms, maxMs: ms }),
+]);
+
+/** Phones of one run: their sockets, and the tags of one worker (20 bits). */
+const PHONES_MAX = 100_000;
+const registrations = z.strictObject({
+  phones: count.min(1).max(PHONES_MAX),
+  tenants: count.min(1).max(65_535),
+  phonesPerSocket: count.min(1),
+  expiresS: count.min(1),
+  refreshMin: share,
+  refreshMax: share,
+  retry,
+  waves: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        atMs: ms,
+        overMs: ms,
+        order: z.enum(['shuffled', 'by-tenant']),
+        restart: z.boolean(),
+      }),
+    )
+    .min(1),
+});
+
 const platform = z.strictObject({
   nat: z.strictObject({
     enabled: z.boolean(),
@@ -53,19 +98,21 @@ const platform = z.strictObject({
   trunks: z.array(z.strictObject({ cps: z.number().min(0), channels: count })).min(1),
   pacingCps: z.number().min(0),
   cdr: z.strictObject({ mode: z.enum(['inline', 'queue']), queueLimit: count.min(1) }),
+  registrar: registrar.exactOptional(),
 });
 
 const workers = count.min(1).max(64);
 /** A worker's leg store is 512 bytes a call: 32 MB of shared memory at this limit. */
 const callsPerWorker = count.min(1).max(65_536);
 
-const fault = z.strictObject({ kind: z.literal('db-lock'), atMs: ms, forMs: ms });
+const fault = z.strictObject({ kind: z.enum(['db-lock', 'registrar-outage']), atMs: ms, forMs: ms });
 export const faultsSchema = z.array(fault);
 
 export const builtSchema = z.strictObject({
   arrivals: z.array(stage).min(1, 'needs at least one stage'),
   drainMs: ms,
   call,
+  registrations: registrations.exactOptional(),
   platform,
   agents: z
     .strictObject({ callerWorkers: workers.exactOptional(), maxCallsPerWorker: callsPerWorker.exactOptional() })
@@ -133,6 +180,7 @@ const planSchema = z.strictObject({
   arrivals: z.array(stage).min(1),
   drainMs: ms,
   call,
+  registrations: registrations.exactOptional(),
   agents: z.strictObject({
     callerWorkers: workers,
     maxCallsPerWorker: callsPerWorker,

@@ -66,6 +66,27 @@ export interface TrunkConfig {
   channels: number;
 }
 
+/** A registrar with digest authentication on an address of its own; phones send to it directly. */
+export interface RegistrarConfig {
+  threads: number;
+  /** Datagrams that wait for a thread lie there; the rest is dropped. */
+  receiveBufferBytes: number;
+  /** cached: secrets in memory. database: a row read for every request, for which a thread waits. */
+  credentials: 'cached' | 'database';
+  /** The way to the database and back. */
+  dbLatencyMs: number;
+  algorithms: ('MD5' | 'SHA-256')[];
+  nonceLifeS: number;
+  minExpiresS: number;
+  maxExpiresS: number;
+  /** What is granted is uniform in [1 - expiresSpread, 1] of what is asked. */
+  expiresSpread: number;
+  /** First REGISTERs let in per second; the others get 503 and Retry-After. 0 = no limit. */
+  limitPerS: number;
+  retryAfterS: number;
+  retryAfterSpreadS: number;
+}
+
 export interface EmbeddedConfig {
   nat: NatConfig;
   edge: { dispatch: 'round-robin' | 'call-id-hash' };
@@ -78,6 +99,40 @@ export interface EmbeddedConfig {
   pacingCps: number;
   /** inline: the thread that ends a call waits for the commit. queue: rows wait in memory, calls do not. */
   cdr: { mode: 'inline' | 'queue'; queueLimit: number };
+  /** Without it nothing listens for REGISTER. */
+  registrar?: RegistrarConfig;
+}
+
+/** How a phone tries again after a refusal or a timeout. A Retry-After always holds. */
+export type RetryPolicy =
+  | { kind: 'immediate' }
+  | { kind: 'fixed'; ms: number }
+  /** RFC 5626 4.5: min(maxMs, baseMs * 2^failures), of which a uniform 50 to 100 % is waited. */
+  | { kind: 'rfc5626'; baseMs: number; maxMs: number };
+
+/** Every phone registers anew, as after a power cut or a new firmware. */
+export interface RegistrationWave {
+  name: string;
+  atMs: number;
+  /** From the first phone to the last, evenly; 0: all in one instant. */
+  overMs: number;
+  /** shuffled: as their mains come back. by-tenant: one tenant after the other. */
+  order: 'shuffled' | 'by-tenant';
+  /** A phone that restarts has forgotten its nonce, and its Call-ID is new; otherwise it only repeats its registration. */
+  restart: boolean;
+}
+
+export interface RegistrationPlan {
+  phones: number;
+  tenants: number;
+  /** Phones that share a socket; each has a contact of its own. */
+  phonesPerSocket: number;
+  expiresS: number;
+  /** A phone refreshes when a uniform share between these of what was granted is over. */
+  refreshMin: number;
+  refreshMax: number;
+  retry: RetryPolicy;
+  waves: RegistrationWave[];
 }
 
 export type TargetPlan =
@@ -86,7 +141,7 @@ export type TargetPlan =
   | { kind: 'sip'; uri: string; host: string; port: number };
 
 /** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
-export type FaultPlan = { kind: 'db-lock'; atMs: number; forMs: number };
+export type FaultPlan = { kind: 'db-lock' | 'registrar-outage'; atMs: number; forMs: number };
 
 export interface RunPlan {
   schema: 'deadair.plan/1';
@@ -105,6 +160,8 @@ export interface RunPlan {
   /** After the last arrival: how long calls may take to end by themselves. What is up then is counted as open. */
   drainMs: number;
   call: CallPlan;
+  /** Phones that register; none without it. */
+  registrations?: RegistrationPlan;
   agents: {
     /** Threads that place calls. */
     callerWorkers: number;

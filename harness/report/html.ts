@@ -72,8 +72,9 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[]): string
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${esc(`${v.outcome.word}: ${title(v)}`)}</title><style>${css}${STYLE}</style></head><body>
 ${part.heading(v)}
+${part.registrations(v)}
 ${part.causes(v)}
-${part.tiles(v)}
+${v.registrations !== null && v.calls.total === 0 ? '' : part.tiles(v)}
 ${part.budgets(v)}
 ${plots.length === 0 ? '' : `<h2>Over time</h2><div class="plots">${plotHtml}</div>`}
 ${part.worstCalls(calls)}

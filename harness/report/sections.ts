@@ -16,6 +16,7 @@ ${reasons === '' ? '' : `<div class="card"><ul>${reasons}</ul></div>`}`;
 }
 
 export function causes(v: Verdict): string {
+  if (v.causes.length === 0 && v.calls.total === 0 && v.registrations !== null) return '';
   if (v.causes.length === 0) return '<h2>Causes</h2><p>No call went bad.</p>';
   const cards = v.causes.map(
     (
@@ -58,6 +59,41 @@ export function tiles(v: Verdict): string {
   const tile = ([label, value, bad]: [string, string, boolean]): string =>
     `<div class="tile${bad ? ' bad' : ''}"><b>${esc(value)}</b><span>${label}</span></div>`;
   return `<h2>The run in numbers</h2><div class="tiles">${list.map(tile).join('')}</div>`;
+}
+
+export function registrations(v: Verdict): string {
+  const r = v.registrations;
+  if (r === null) return '';
+  const back = (ms: number | null): string => (ms === null ? 'never' : duration(ms));
+  const list: [string, string, boolean][] = [
+    ['registered at the end', `${count(r.registeredAtEnd)} of ${count(r.phones)}`, r.registeredAtEnd < r.phones],
+    [
+      '50 % / 95 % / 100 % back',
+      [r.timeTo50Ms, r.timeTo95Ms, r.timeTo100Ms].map(back).join(' / '),
+      r.timeTo100Ms === null,
+    ],
+    ['RRD p50 / p95', r.rrdMs === null ? '-' : `${duration(r.rrdMs.p50)} / ${duration(r.rrdMs.p95)}`, false],
+    [
+      'RRD of refreshes p50 / p95',
+      r.refreshRrdMs === null ? '-' : `${duration(r.refreshRrdMs.p50)} / ${duration(r.refreshRrdMs.p95)}`,
+      false,
+    ],
+    ['IRA', percent(r.ira), (r.ira ?? 0) > 0],
+    ['attempts', count(r.attempts), false],
+    ['challenged (401)', count(r.challenged), false],
+    ['refused (503)', count(r.refused), r.refused > 0],
+    ['timed out', count(r.timeouts), r.timeouts > 0],
+    ['repeated', count(r.retransmissions), false],
+  ];
+  const tile = ([label, value, bad]: [string, string, boolean]): string =>
+    `<div class="tile${bad ? ' bad' : ''}"><b>${esc(value)}</b><span>${label}</span></div>`;
+  const why = r.mechanisms.map((m) => `<li><b>${esc(m.name)}</b>: ${esc(m.text)}</li>`).join('');
+  const rows = r.waves.map(
+    (w) =>
+      `<tr><td>${w.wave}</td><td>${duration(w.sinceMs)}</td><td>${count(w.back)} of ${count(w.phones)}</td><td>${count(w.downMax)}</td>${[w.timeTo50Ms, w.timeTo95Ms, w.timeTo100Ms, w.tenantTimeTo100Ms.p50, w.tenantTimeTo100Ms.max].map((ms) => `<td>${back(ms)}</td>`).join('')}</tr>`,
+  );
+  return `<h2>Phones</h2><div class="tiles">${list.map(tile).join('')}</div>${why === '' ? '' : `<div class="card"><h3>What kept them waiting</h3><ul>${why}</ul></div>`}
+<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>`;
 }
 
 export function budgets(v: Verdict): string {

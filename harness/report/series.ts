@@ -44,13 +44,80 @@ async function plot(
   return told.length === 0 ? null : { title, unit, x, lines: told };
 }
 
+type Of = (
+  title: string,
+  unit: string,
+  sql: string,
+  lines: Parameters<typeof plot>[6],
+  empty?: number | null,
+) => Promise<Plot | null>;
+
+/** The workers' own counts, once a second; none in a run without phones that register. */
+async function registrationPlots(
+  run: OpenRun,
+  of: Of,
+  step: (t: string) => string,
+  perSecond: number,
+): Promise<(Plot | null)[]> {
+  const n = await run.one('SELECT count(*) AS n FROM registrations');
+  if (Number(n.n) === 0) return [];
+  const rise = (name: string): string => `sum(rise) FILTER (name = '${name}') * ${perSecond} AS ${name}`;
+  const names = ['registrationsStarted', 'register200', 'register401', 'register503'] as const;
+  const lost = ['registerRetransmits', 'registerTimeouts'] as const;
+  return [
+    await of(
+      'Registered phones',
+      'phones',
+      `SELECT s, sum(v) AS v FROM (SELECT ${step('tMs - 1')} AS s, worker, last(value ORDER BY tMs) AS v FROM frames
+         WHERE name = 'registeredPhones' GROUP BY 1, 2) GROUP BY s`,
+      [['v', 'registered', 'a']],
+    ),
+    await of(
+      'Registrations per second',
+      'per second',
+      `SELECT s, ${[...names, ...lost].map(rise).join(', ')} FROM (
+         SELECT ${step('tMs - 1')} AS s, name, value - coalesce(lag(value) OVER (PARTITION BY worker, name ORDER BY tMs), 0) AS rise
+         FROM frames WHERE name LIKE 'regist%') GROUP BY s`,
+      [
+        ['registrationsStarted', 'attempts', 'limit'],
+        ['register200', '200', 'a'],
+        ['register401', '401', 'b'],
+        ['register503', '503', 'c'],
+        ['registerTimeouts', 'timeouts', 'bad'],
+      ],
+      0,
+    ),
+    // On an axis of its own: waves of repeats are ten times what is registered.
+    await of(
+      'REGISTERs repeated per second',
+      'per second',
+      `SELECT s, ${rise('registerRetransmits')} FROM (
+         SELECT ${step('tMs - 1')} AS s, name, value - coalesce(lag(value) OVER (PARTITION BY worker, name ORDER BY tMs), 0) AS rise
+         FROM frames WHERE name = 'registerRetransmits') GROUP BY s`,
+      [['registerRetransmits', 'repeated', 'bad']],
+      0,
+    ),
+    await of(
+      'Messages waiting at the registrar',
+      'messages',
+      `SELECT ${step('t')} AS s, max(inbox_depth) AS v, max(inbox_max) AS most, sum(inbox_dropped + socket_dropped) AS dropped
+       FROM registrar GROUP BY 1`,
+      [
+        ['v', 'waiting', 'a'],
+        ['most', 'room', 'limit'],
+        ['dropped', 'dropped', 'bad'],
+      ],
+    ),
+  ];
+}
+
 /** Needs the tables that diagnose leaves. */
 export async function plotsOf(run: OpenRun): Promise<Plot[]> {
   const duration = Math.max(1000, run.env.durationMs);
   const stepMs = Math.max(1000, Math.ceil(duration / MAX_POINTS / 1000) * 1000);
   const steps = Math.ceil(duration / stepMs);
   const perSecond = 1000 / stepMs;
-  const step = (t: string): string => `floor(${t} / ${stepMs})`;
+  const step = (t: string): string => `floor((${t}) / ${stepMs})`;
   const of = (
     title: string,
     unit: string,
@@ -65,6 +132,7 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
   const counted = Number((await run.one("SELECT count(*) AS n FROM frames WHERE name = 'offered'")).n) > 0;
 
   const plots = [
+    ...(await registrationPlots(run, of, step, perSecond)),
     await of(
       'Calls per second',
       'calls/s',

@@ -70,22 +70,46 @@ function causeLines(c: CauseFinding, evidence: number): string[] {
   ];
 }
 
+/** The phones that register: how many are back, how long it took, what it cost, and what held them up. */
+function registrationLines(v: Verdict): string[] {
+  const r = v.registrations;
+  if (r === null) return [];
+  const times = [
+    ['50', r.timeTo50Ms],
+    ['95', r.timeTo95Ms],
+    ['100', r.timeTo100Ms],
+  ] as const;
+  const blocked = r.blocked > 0 ? `, ${count(r.blocked)} blocked` : '';
+  return [
+    `${count(r.registeredAtEnd)} of ${plural(r.phones, 'phone')} registered; last wave ${times.map(([share, ms]) => `${share} % ${ms === null ? 'never' : duration(ms)}`).join(', ')}`,
+    `${plural(r.attempts, 'attempt')}${blocked}: ${count(r.registered)} registered, ${count(r.failed)} failed (${count(r.timeouts)} timed out); 401 × ${count(r.challenged)}, 503 × ${count(r.refused)}, ${count(r.retransmissions)} repeated`,
+    [quantileText('RRD', r.rrdMs), quantileText('of refreshes', r.refreshRrdMs), `IRA ${percent(r.ira)}`]
+      .filter((t) => t !== '')
+      .join('; '),
+    ...r.mechanisms.map((m) => `${m.name}: ${m.text}`),
+  ];
+}
+
 export function summaryText(v: Verdict): string {
   const out = [`${v.outcome.word.padEnd(LABEL_WIDTH)}${title(v)}`];
   out.push(...v.outcome.reasons.slice(0, MAX_REASONS).map((r) => ' '.repeat(LABEL_WIDTH) + r), '');
   if (v.run.interrupted) out.push(...block('note', [`the run was ended early: ${v.run.interrupted}`]));
-  out.push(...block('calls', callLines(v)));
+  if (v.registrations !== null) out.push(...block('phones', registrationLines(v)));
+  if (v.registrations === null || v.load.offered > 0) out.push(...block('calls', callLines(v)));
   const setup = [quantileText('SRD', v.calls.metrics.srdMs), quantileText('answer', v.calls.metrics.setupMs)];
   const setupText = setup.filter((s) => s !== '').join('; ');
   if (setupText !== '') out.push(...block('setup', [setupText]));
   if (v.run.media === 'rtp') out.push(...block('audio', [mediaLine(v)]));
-  out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]), '');
+  if (v.calls.total > 0 || v.registrations === null)
+    out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]));
+  out.push('');
 
   const evidence = v.causes.length > 1 ? MAX_EVIDENCE_OF_MANY : MAX_EVIDENCE;
   for (const c of v.causes.slice(0, MAX_CAUSES)) out.push(...block('cause', causeLines(c, evidence)));
   const more = v.causes.slice(MAX_CAUSES);
   if (more.length > 0) out.push(...block('and', [more.map((c) => `${c.cause} (${count(c.calls)})`).join(', ')]));
-  if (v.causes.length === 0) out.push(...block('cause', ['none: no call went bad']));
+  if (v.causes.length === 0 && (v.calls.total > 0 || v.registrations === null))
+    out.push(...block('cause', ['none: no call went bad']));
   const a = v.attribution;
   if (a !== null)
     out.push(
@@ -118,6 +142,8 @@ export function summaryMarkdown(v: Verdict): string {
   const out = [`## ${v.outcome.word}: ${title(v)}`, ''];
   for (const r of v.outcome.reasons) out.push(`- ${r}`);
   if (v.outcome.reasons.length > 0) out.push('');
+  for (const line of registrationLines(v)) out.push(`- ${line}`);
+  if (v.registrations !== null) out.push('');
   const { metrics } = v.calls;
   const rows: [string, string][] = [
     [

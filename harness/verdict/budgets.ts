@@ -1,6 +1,7 @@
 import { evaluate, type MetricValues, parseBudget } from '../plan/budget.js';
 import { ratios } from './kpi.js';
 import type { OpenRun } from './read.js';
+import { ineffectiveOf, RRD, registeredShare, wavesOf } from './registrations.js';
 import { num } from './rule.js';
 import type { BudgetResult } from './types.js';
 
@@ -28,6 +29,7 @@ export async function metricValues(run: OpenRun, wanted: ReadonlySet<string>): P
     loss_pct: bothWays('loss', 100),
     jitter_ms: bothWays('jitter_ms'),
     lateness_ms: calls('lateness_ms'),
+    rrd_ms: `SELECT ${RRD} AS v FROM registrations`,
   } as const;
   for (const name of Object.keys(trends) as (keyof typeof trends)[])
     if (wanted.has(name)) values[name] = await trend(run, trends[name]);
@@ -56,6 +58,11 @@ export async function metricValues(run: OpenRun, wanted: ReadonlySet<string>): P
     values.one_way = num(n, 'one_way');
     values.crossed_audio = num(n, 'crossed');
   }
+  if (wanted.has('ira')) values.ira = rate(await ineffectiveOf(run));
+  if (wanted.has('registered_share')) values.registered_share = rate(await registeredShare(run));
+  // A wave that never came back has no such time, and a budget without data fails.
+  const to95Ms = wanted.has('time_to_95_ms') ? (await wavesOf(run)).at(-1)?.timeTo95Ms : null;
+  if (typeof to95Ms === 'number') values.time_to_95_ms = to95Ms;
   values.blocked = run.env.load.blocked;
   return values;
 }

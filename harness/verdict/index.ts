@@ -9,6 +9,7 @@ import { callKpis, mediaKpis } from './kpi.js';
 import { generatorText, invalidReasons, outcomeOf } from './outcome.js';
 import { sourcesSeen } from './platform.js';
 import { type OpenRun, openRun } from './read.js';
+import { judgeRegistrations } from './registrations.js';
 import { num } from './rule.js';
 import { score } from './score.js';
 import type { Verdict } from './types.js';
@@ -60,6 +61,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     load: { ...env.load, latenessMs: env.generator.callLatenessMs },
     calls,
     media: await mediaKpis(run),
+    registrations: await judgeRegistrations(run),
     causes,
     perCall: 'causes.parquet',
     attribution: await score(run, options.injectedCause),

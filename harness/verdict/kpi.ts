@@ -4,10 +4,15 @@ import type { Quantiles, SipMetrics, Verdict } from './types.js';
 
 /** Counts and metrics of a run, from the table `graded` that diagnose leaves, and RFC 6076 ratios over its callers. */
 
-async function quantiles(run: OpenRun, expression: string, where = 'true'): Promise<Quantiles | null> {
+export async function quantiles(
+  run: OpenRun,
+  expression: string,
+  where = 'true',
+  from = 'graded',
+): Promise<Quantiles | null> {
   const row =
     await run.one(`SELECT count(v) AS n, min(v) AS min, quantile_cont(v, [0.5, 0.95, 0.99]) AS q, max(v) AS max
-    FROM (SELECT ${expression} AS v FROM graded WHERE ${where})`);
+    FROM (SELECT ${expression} AS v FROM ${from} WHERE ${where})`);
   return toQuantiles(row);
 }
 

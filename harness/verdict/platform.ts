@@ -1,7 +1,7 @@
 import type { OpenRun } from './read.js';
 
 /**
- * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr), one row per reading and
+ * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr, registrar), one row per reading and
  * instance, one column per metric. A cumulative counter `x_total` gives a column `x`: how much it rose since the reading
  * before (`t_prev`). A metric that was never read is NULL, so a rule that needs it finds nothing.
  */
@@ -20,6 +20,21 @@ const METRICS = {
   relay: ['ports_used', 'ports_max', 'alloc_failed_total', 'unanchored_total'],
   trunk: ['calls', 'attempts_total', 'rejected_total', 'queue_depth'],
   cdr: ['pending', 'committed_total', 'oldest_pending_ms', 'commit_ms', 'dropped_total'],
+  registrar: [
+    'registers_total',
+    'refused_total',
+    'limit_per_s',
+    'retransmits_total',
+    'threads_busy',
+    'threads_max',
+    'inbox_depth',
+    'inbox_max',
+    'inbox_dropped_total',
+    'socket_dropped_total',
+    'db_latency_ms',
+    'unreachable',
+    'unheard_total',
+  ],
 } as const;
 export type Source = keyof typeof METRICS;
 

@@ -60,8 +60,12 @@ function readEnv(runDir: string): EnvRecord {
   }
 }
 
+/** A run without phones has no such file; the columns that are asked for, typed. */
+const NO_REGISTRATION =
+  'NULL::UINTEGER AS phone, NULL::USMALLINT AS tenant, NULL::UTINYINT AS wave, NULL::DOUBLE AS intendedMs, NULL::DOUBLE AS startedMs, NULL::DOUBLE AS doneMs, NULL::USMALLINT AS n401, NULL::USMALLINT AS n503, NULL::USMALLINT AS retransmissions, NULL::VARCHAR AS outcome_name, NULL::VARCHAR AS reason_name';
+
 /**
- * Opens results/<run-id>/ for SQL: views legs, telemetry, frames and calls (one row per call; calls.ts has its columns),
+ * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames and calls (one row per call; calls.ts has its columns),
  * and run_env with one row. plan.json and faults.jsonl are not opened here: the diagnosis must not see them.
  */
 export async function openRun(runDir: string): Promise<OpenRun> {
@@ -76,6 +80,7 @@ export async function openRun(runDir: string): Promise<OpenRun> {
     await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);
     for (const [name, columns] of [
       ['telemetry', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS source, NULL::VARCHAR AS instance, NULL::VARCHAR AS metric'],
+      ['registrations', NO_REGISTRATION],
       ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name'],
     ] as const) {
       const there = existsSync(join(runDir, `${name}.parquet`));

@@ -76,6 +76,72 @@ export interface SipMetrics {
   dropRate: number | null;
 }
 
+/** One wave of phones, from the instant of its first until that share is up and stays so. Null: it never was. */
+export interface WaveResult {
+  /** As the plan numbers it. */
+  wave: number;
+  sinceMs: number;
+  phones: number;
+  /** Of those, registered after their instant. */
+  back: number;
+  /** Phones that were down at once, at most. */
+  downMax: number;
+  timeTo50Ms: number | null;
+  timeTo95Ms: number | null;
+  timeTo100Ms: number | null;
+  /** From a tenant's first phone's instant until its last one is back, over the tenants. */
+  tenantTimeTo100Ms: { p50: number | null; max: number | null };
+}
+
+export const MECHANISMS = [
+  'registrar-unreachable',
+  'receive-buffer-overflow',
+  'database-wait',
+  'limit-below-capacity',
+  /** A limit that did what it is for. */
+  'shed-by-limit',
+] as const;
+
+/** What kept phones waiting, as the registrar's own numbers show it. */
+export interface Mechanism {
+  name: (typeof MECHANISMS)[number];
+  text: string;
+  values: Record<string, number | null>;
+}
+
+export interface Registrations {
+  phones: number;
+  tenants: number;
+  /** Phones that hold a binding when the run ends. */
+  registeredAtEnd: number;
+  attempts: number;
+  /** Attempts that were due and that the generator had no room for. */
+  blocked: number;
+  registered: number;
+  failed: number;
+  timeouts: number;
+  /** The phone restarted in the middle of it. */
+  superseded: number;
+  open: number;
+  /** 401 and 407. */
+  challenged: number;
+  /** 503. */
+  refused: number;
+  retransmissions: number;
+  /** Of the last wave. */
+  timeTo50Ms: number | null;
+  timeTo95Ms: number | null;
+  timeTo100Ms: number | null;
+  /** RFC 6076 4.1. */
+  rrdMs: Quantiles | null;
+  /** Of refreshes alone: an echo of a storm is seen here. */
+  refreshRrdMs: Quantiles | null;
+  /** RFC 6076 4.2, 0..1. */
+  ira: number | null;
+  waves: WaveResult[];
+  mechanisms: Mechanism[];
+}
+
 export interface Verdict {
   schema: 'deadair.verdict/1';
   run: {
@@ -142,6 +208,8 @@ export interface Verdict {
     lossPct: Quantiles | null;
     jitterMs: Quantiles | null;
   };
+  /** Null in a run without phones that register. */
+  registrations: Registrations | null;
   causes: CauseFinding[];
   /** causes.parquet beside this file: callNo, cause, confidence; one row per bad call. */
   perCall: 'causes.parquet';

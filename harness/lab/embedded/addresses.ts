@@ -18,6 +18,9 @@ export interface Addresses {
   nodes: Endpoint[];
   trunks: Endpoint[];
   callees: Endpoint;
+  registrar: Endpoint;
+  /** First address of phones that only register: no router is in front of them. */
+  phones: number;
 }
 
 export const SIP_PORT = 5060;
@@ -26,6 +29,8 @@ const GATEWAY_PORT = 1080;
 
 /** Host numbers from here on are the subscribers' private network: the platform has no route to it. */
 const SUBSCRIBERS = 200;
+/** Room for 64 workers' addresses before that. */
+const PHONES = 130;
 
 export function isPrivate(ip: number): boolean {
   return ip >>> 24 === 127 && (ip & 255) >= SUBSCRIBERS;
@@ -43,6 +48,8 @@ export function addressesOf(block: number, nodes: number, trunks: number): Addre
     edge: { ip: base + 3, port: SIP_PORT },
     relay: base + 4,
     callees: { ip: base + 5, port: SIP_PORT },
+    registrar: { ip: base + 6, port: SIP_PORT },
+    phones: base + PHONES,
     nodes: Array.from({ length: nodes }, (_, i) => ({ ip: base + 20 + i, port: SIP_PORT })),
     trunks: Array.from({ length: trunks }, (_, i) => ({ ip: base + 100 + i, port: SIP_PORT })),
   };

@@ -6,6 +6,7 @@ import type { CdrStore } from './cdr.js';
 import { Edge } from './edge.js';
 import { Nat } from './nat.js';
 import { PbxNode } from './node.js';
+import { openRegistrar, type RegistrarParts, registrarMetrics } from './platform-registrar.js';
 import { MediaRelay } from './relay.js';
 import { Pacer } from './threads.js';
 import { Trunk } from './trunk.js';
@@ -17,6 +18,8 @@ export interface PlatformOptions {
   seed: number;
   maxCalls: number;
   t0Us: number;
+  /** With a registrar in the configuration. */
+  registrar?: RegistrarParts | null;
 }
 
 /** One number that the platform tells of itself; see TELEMETRY in collect/schema. */
@@ -131,6 +134,17 @@ export class EmbeddedPlatform implements Actor {
     add('cdr', 'cdr-1', 'oldest_pending_ms', () => cdr.metrics.oldestPendingMs);
     add('cdr', 'cdr-1', 'commit_ms', () => cdr.metrics.commitMs);
     add('cdr', 'cdr-1', 'dropped_total', () => cdr.metrics.droppedTotal);
+    if (config.registrar !== undefined && options.registrar) {
+      const registrar = openRegistrar(
+        wire,
+        config.registrar,
+        at.registrar,
+        options.registrar,
+        subSeed(seed, 'registrar'),
+      );
+      this.#actors.push(registrar);
+      this.metrics.push(...registrarMetrics(registrar, config.registrar));
+    }
   }
 
   tick(nowUs: number): number {

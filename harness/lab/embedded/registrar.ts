@@ -51,8 +51,8 @@ export interface RegistrarOptions extends ExpiryPolicy {
   /** Server transactions: 200s are kept for 32 s (timer J), 2 KB each; everything else is answered statelessly. */
   transactions: number;
   seed: number;
-  /** Datagrams that the kernel dropped at this socket since it was opened. */
-  socketDrops?: () => number;
+  /** Stretches in which nothing that is sent to it arrives. */
+  outages?: readonly { fromUs: number; toUs: number }[];
 }
 
 /** Linux's own buffer (net.core.rmem_default), 4 workers, an hour, contacts in memory. */
@@ -91,6 +91,9 @@ export class RegistrarMetrics {
   dbPending = 0;
   dbLatencyMs = 0;
   socketDropsTotal = 0;
+  /** 1 while nothing arrives. */
+  unreachable = 0;
+  unreachableTotal = 0;
 }
 
 const PHRASES = {
@@ -133,10 +136,12 @@ export class Registrar extends QuietUser implements Actor {
   readonly #waits: ThreadWait;
   /** An answer as it grows: it may turn out too long for a datagram. */
   readonly #out = new Uint8Array(4 * DATAGRAM_MAX);
+  readonly #wire: Wire;
   #nowUs: number;
 
   constructor(wire: Wire, options: RegistrarOptions) {
     super();
+    this.#wire = wire;
     const { db, cache, credentials, threads, dbMode, transactions } = options;
     assert(
       credentials === 'cached' ? cache !== undefined : db !== undefined,
@@ -151,8 +156,7 @@ export class Registrar extends QuietUser implements Actor {
     this.#chance = prng(options.seed);
     const limits = { clientTransactions: 1, serverTransactions: transactions, messages: transactions };
     this.#stack = new SipStack(this, new Counters(), limits, options.seed & 0xffff, this.#nowUs);
-    const inbox = Math.max(1, Math.floor(options.receiveBufferBytes / DATAGRAM_COST));
-    this.threads = new ThreadPool(threads, inbox, (bytes, off, len, srcIp, srcPort) =>
+    this.threads = new ThreadPool(threads, this.inboxLimit, (bytes, off, len, srcIp, srcPort) =>
       this.#stack.receive(bytes, off, len, srcIp, srcPort, this.#nowUs),
     );
     this.#waits = new ThreadWait(this.threads, () => {
@@ -160,10 +164,14 @@ export class Registrar extends QuietUser implements Actor {
     });
     this.#stack.port = wire.bind(options.ip, options.port, (bytes, off, len, srcIp, srcPort, nowUs) => {
       this.#nowUs = nowUs;
-      this.threads.receive(bytes, off, len, srcIp, srcPort);
+      if (this.#isOut(nowUs)) this.#metrics.unreachableTotal++;
+      else this.threads.receive(bytes, off, len, srcIp, srcPort);
     });
   }
 
+  get inboxLimit(): number {
+    return Math.max(1, Math.floor(this.#o.receiveBufferBytes / DATAGRAM_COST));
+  }
   get port(): number {
     return this.#stack.port.port;
   }
@@ -181,8 +189,13 @@ export class Registrar extends QuietUser implements Actor {
     m.inboxDroppedTotal = this.threads.droppedTotal;
     m.dbPending = this.#o.db?.metrics.pending ?? 0;
     m.dbLatencyMs = this.#o.db?.metrics.latencyMs ?? 0;
-    m.socketDropsTotal = this.#o.socketDrops?.() ?? 0;
+    m.socketDropsTotal = this.#stack.port.drops?.() ?? 0;
+    m.unreachable = this.#isOut(this.#wire.nowUs()) ? 1 : 0;
     return m;
+  }
+
+  #isOut(nowUs: number): boolean {
+    return this.#o.outages?.some((o) => nowUs >= o.fromUs && nowUs < o.toUs) ?? false;
   }
 
   /** Contacts of `user@domain`, preferred ones first. With a path: send there; else to the address it came from. */

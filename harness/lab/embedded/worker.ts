@@ -2,10 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Control, SnapshotRing } from '../../../agents/control.js';
 import { hostActors } from '../../../agents/thread.js';
 import type { MediaWish } from '../../../agents/wire/media.js';
-import type { EmbeddedConfig } from '../../plan/types.js';
+import type { EmbeddedConfig, FaultPlan, RegistrationPlan } from '../../plan/types.js';
 import type { Addresses } from './addresses.js';
 import { SqliteCdrStore } from './cdr-sqlite.js';
+import { CredentialCache } from './credentials.js';
+import { SqliteCredentials } from './credentials-sqlite.js';
 import { EmbeddedPlatform } from './platform.js';
+import { credentialsOf, outagesOf, QUERY_LIMIT, type RegistrarParts } from './platform-registrar.js';
 import { SAMPLE_CAPACITY, SAMPLE_US } from './worker-limits.js';
 
 export interface PlatformData {
@@ -15,6 +18,12 @@ export interface PlatformData {
   maxCalls: number;
   /** The CDR database. */
   file: string;
+  /** The phones that may register, with the seed of their secrets; null: there is no registrar. */
+  registrations: RegistrationPlan | null;
+  planSeed: number;
+  /** The subscriber database. */
+  subscribers: string;
+  faults: FaultPlan[];
   control: SharedArrayBuffer;
   media: MediaWish;
   telemetry: SharedArrayBuffer;
@@ -31,7 +40,8 @@ await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
   const { config, addresses, seed, maxCalls } = data;
   const nowUs = (): number => wire.nowUs();
   const cdr = SqliteCdrStore.open({ file: data.file, limit: config.cdr.queueLimit, nowUs });
-  const platform = new EmbeddedPlatform(wire, { config, addresses, cdr, seed, maxCalls, t0Us });
+  const registrar = registrarParts(nowUs, t0Us);
+  const platform = new EmbeddedPlatform(wire, { config, addresses, cdr, seed, maxCalls, t0Us, registrar });
   const ring = new SnapshotRing(data.telemetry, data.telemetryWidth, SAMPLE_CAPACITY);
   let next = t0Us;
   return {
@@ -42,6 +52,20 @@ await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
       next += SAMPLE_US;
       ring.push((now - t0Us) / 1000, (c) => platform.metrics[c]?.read() ?? Number.NaN);
     },
-    close: () => cdr.close(),
+    close: async () => {
+      await cdr.close();
+      await registrar?.db?.close();
+    },
   };
 });
+
+function registrarParts(nowUs: () => number, t0Us: number): RegistrarParts | null {
+  const { config, registrations, planSeed, subscribers, faults } = data;
+  if (config.registrar === undefined || registrations === null) return null;
+  const outages = outagesOf(faults, t0Us);
+  const credentials = credentialsOf(registrations, planSeed);
+  if (config.registrar.credentials === 'cached') return { outages, cache: new CredentialCache(credentials) };
+  const latencyUs = config.registrar.dbLatencyMs * 1000;
+  const db = SqliteCredentials.open({ file: subscribers, limit: QUERY_LIMIT, nowUs, credentials, latencyUs });
+  return { outages, db };
+}

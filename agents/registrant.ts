@@ -1,0 +1,396 @@
+import { KeyedPrng } from '../harness/prng.js';
+import { bucketOf, COUNTER_INDEX } from './counters.js';
+import { PhoneBook, tenantOf } from './identity.js';
+import type { RegistrantOptions } from './registrant-options.js';
+import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
+import { answerStray, grantedIn, type RegisterProof, type RegisterWords, RegisterWriter } from './registrant-writer.js';
+import {
+  REGISTRATION_LAYOUT,
+  REGISTRATION_OUTCOMES,
+  REGISTRATION_REASONS,
+  type RegistrationOutcome,
+  type RegistrationReason,
+} from './registration-record.js';
+import { type Challenge, challengesOf, DigestClient } from './sip/auth.js';
+import { ClientTransactions } from './sip/client.js';
+import { H, METHOD } from './sip/names.js';
+import { PARSE, SipMessage } from './sip/parse.js';
+import { MessageSlab } from './sip/slab.js';
+import { TimerWheel } from './sip/timers.js';
+import type { Actor, UdpPort, Wire } from './wire/types.js';
+
+export type { RegistrantOptions };
+
+const O = REGISTRATION_LAYOUT.offsets;
+/** At most this many REGISTERs of a wave between two looks at the network. */
+const STARTS_PER_TICK = 64;
+/** A nonce that is stale again and again is a registrar that cannot be satisfied. */
+const CHALLENGES_MAX = 4;
+/** Timer K keeps a transaction for 5 s after its answer; a phone that is refused at once is back sooner. */
+const TRANSACTIONS_PER_PHONE = 8;
+/** Index of a transaction is written in 5 hex digits. */
+const TRANSACTIONS_MAX = 1 << 20;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The phones of one worker: each registers, refreshes before what was granted is over, and tries again after a refusal as
+ * its policy says (RFC 3261 10.2). State is in arrays by phone; an idle phone has one timer and no transaction. Several
+ * phones share a socket, and each has a contact of its own; they all share one parser and one transaction layer.
+ */
+export class Registrant implements Actor {
+  readonly client: ClientTransactions;
+  readonly phones: number;
+  readonly #o: RegistrantOptions;
+  readonly #values: Float64Array;
+  readonly #ports: UdpPort[] = [];
+  readonly #msg = new SipMessage();
+  readonly #writer: RegisterWriter;
+  readonly #schedule: Schedule;
+  readonly #chance: KeyedPrng;
+  #next = 0;
+  #nowUs: number;
+  #inFlight = 0;
+  #stopped = false;
+  /** Two for a phone: its next attempt, and the end of its binding. */
+  readonly #timers: TimerWheel;
+  readonly #fire: (id: number) => void;
+  readonly #tx: Int32Array;
+  readonly #record: Int32Array;
+  readonly #cseq: Uint32Array;
+  readonly #boot: Uint16Array;
+  readonly #wave: Uint8Array;
+  readonly #bound: Uint8Array;
+  readonly #failures: Uint16Array;
+  readonly #nc: Uint32Array;
+  readonly #proxy: Uint8Array;
+  /** What it asks for: more than the plan's after a 423. */
+  readonly #expiresS: Uint32Array;
+  readonly #intendedUs: Float64Array;
+  readonly #challenge: (Challenge | null)[];
+  readonly #book: PhoneBook;
+  readonly #words: RegisterWords;
+  readonly #proof: RegisterProof = { challenge: null as never, user: null as never, proxy: false, nc: 0 };
+  #branchTx = 0;
+  readonly #branch = (to: Uint8Array, at: number): number => this.client.writeBranch(this.#branchTx, to, at);
+
+  constructor(wire: Wire, options: RegistrantOptions) {
+    this.#o = options;
+    const { plan, first, stride, salt, seed, ip } = options;
+    const n = phonesOf(plan, first, stride);
+    const nowUs = wire.nowUs();
+    this.phones = n;
+    this.#nowUs = nowUs;
+    this.#values = options.counters.values;
+    this.#schedule = scheduleOf(plan, first, stride, seed);
+    this.#chance = new KeyedPrng(seed ^ 0x4e915);
+    this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient());
+    this.#timers = new TimerWheel(n * 2, nowUs);
+    this.#fire = (id) => this.#onTimer(id);
+    this.#tx = new Int32Array(n).fill(-1);
+    this.#record = new Int32Array(n).fill(-1);
+    this.#cseq = new Uint32Array(n);
+    this.#boot = new Uint16Array(n);
+    this.#wave = new Uint8Array(n);
+    this.#bound = new Uint8Array(n);
+    this.#failures = new Uint16Array(n);
+    this.#nc = new Uint32Array(n);
+    this.#proxy = new Uint8Array(n);
+    this.#expiresS = new Uint32Array(n).fill(plan.expiresS);
+    this.#intendedUs = new Float64Array(n);
+    this.#challenge = new Array<Challenge | null>(n).fill(null);
+    this.#book = new PhoneBook(options);
+    this.#words = { phone: 0, user: NOTHING, domain: NOTHING, ip, port: 0, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
+    for (let i = 0; i < Math.ceil(n / plan.phonesPerSocket); i++) {
+      this.#ports.push(
+        wire.bind(ip, 0, (bytes, off, len, srcIp, srcPort, us) =>
+          this.#receive(i, bytes, off, len, srcIp, srcPort, us),
+        ),
+      );
+    }
+    const transactions = Math.min(TRANSACTIONS_MAX, Math.max(64, n * TRANSACTIONS_PER_PHONE));
+    this.client = new ClientTransactions(
+      transactions,
+      nowUs,
+      salt,
+      new MessageSlab(n + 1),
+      (phone) => this.#portOf(phone),
+      {
+        onResponse: (phone, tx, msg, us) => this.#onResponse(phone, tx, msg, us),
+        onTimeout: (phone, _tx, _method, us) => {
+          this.#tx[phone] = -1;
+          this.#values[COUNTER_INDEX.registerTimeouts]!++;
+          this.#fail(phone, 'timeout', -1, us);
+        },
+        onRetransmit: (phone) => {
+          this.#values[COUNTER_INDEX.registerRetransmits]!++;
+          this.#values[COUNTER_INDEX.sipSent]!++;
+          this.#o.store.incU16(this.#record[phone]!, O.retransmissions);
+        },
+      },
+    );
+  }
+
+  /** The plan's time is over, and nobody waits for an answer. */
+  get idle(): boolean {
+    return this.#inFlight === 0 && (this.#stopped || this.#nowUs >= this.#o.t0Us + this.#o.untilMs * 1000);
+  }
+
+  /** No further attempts. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  tick(nowUs: number): number {
+    this.#nowUs = nowUs;
+    const { dueMs, phone, wave } = this.#schedule;
+    const nowMs = (nowUs - this.#o.t0Us) / 1000;
+    let started = 0;
+    while (this.#next < dueMs.length && dueMs[this.#next]! <= nowMs && started < STARTS_PER_TICK) {
+      const i = this.#next++;
+      this.#join(phone[i]!, wave[i]!, dueMs[i]!, nowUs);
+      started++;
+    }
+    this.#timers.advance(nowUs, this.#fire);
+    this.client.advance(nowUs);
+    const due = Math.min(this.#timers.nextUs(), this.client.nextUs());
+    if (this.#stopped || this.#next >= dueMs.length) return due;
+    return Math.min(due, this.#o.t0Us + dueMs[this.#next]! * 1000);
+  }
+
+  /** A wave reaches a phone: what it had is gone. */
+  #join(phone: number, wave: number, intendedMs: number, nowUs: number): void {
+    if (this.#record[phone]! >= 0) {
+      this.client.drop(this.#tx[phone]!);
+      this.#tx[phone] = -1;
+      this.#end(phone, 'superseded', nowUs);
+    }
+    this.#unbind(phone);
+    this.#wave[phone] = wave;
+    this.#failures[phone] = 0;
+    if (this.#o.plan.waves[wave]!.restart) {
+      this.#boot[phone]!++;
+      this.#cseq[phone] = 0;
+      this.#challenge[phone] = null;
+      this.#expiresS[phone] = this.#o.plan.expiresS;
+    }
+    this.#timers.clear(phone * 2);
+    this.#begin(phone, 'wave', this.#o.t0Us + intendedMs * 1000, nowUs);
+  }
+
+  #onTimer(id: number): void {
+    const phone = id >> 1;
+    if ((id & 1) === 1) this.#unbind(phone);
+    else this.#begin(phone, this.#failures[phone]! > 0 ? 'retry' : 'refresh', this.#intendedUs[phone]!, this.#nowUs);
+  }
+
+  #begin(phone: number, reason: RegistrationReason, intendedUs: number, nowUs: number): void {
+    const { store, counters, t0Us, untilMs, first, stride, plan, worker } = this.#o;
+    if (this.#stopped || nowUs > t0Us + untilMs * 1000) return;
+    const v = this.#values;
+    v[COUNTER_INDEX.registrationsOffered]!++;
+    const tx = this.client.open(phone, METHOD.REGISTER);
+    const record = tx < 0 ? -1 : store.take();
+    if (record < 0) {
+      if (tx >= 0) this.client.drop(tx);
+      v[COUNTER_INDEX.registrationsBlocked]!++;
+      this.#again(phone, -1, nowUs);
+      return;
+    }
+    this.#record[phone] = record;
+    const number = first + phone * stride;
+    store.setF64(record, O.intendedMs, (intendedUs - t0Us) / 1000);
+    store.setF64(record, O.startedMs, (nowUs - t0Us) / 1000);
+    store.setU32(record, O.phone, number);
+    store.setU16(record, O.tenant, tenantOf(number, plan.phones, plan.tenants));
+    store.setU16(record, O.failures, this.#failures[phone]!);
+    store.setU8(record, O.reason, REGISTRATION_REASONS.indexOf(reason));
+    store.setU8(record, O.wave, this.#wave[phone]!);
+    store.setU8(record, O.worker, worker);
+    counters.callLateness[bucketOf(nowUs - intendedUs)]!++;
+    v[COUNTER_INDEX.registrationsStarted]!++;
+    this.#inFlight++;
+    this.#send(phone, tx, nowUs);
+  }
+
+  /** The REGISTER of an attempt under way: its first, or one that answers a challenge or a 423. */
+  #send(phone: number, tx: number, nowUs: number): void {
+    const { hopIp, hopPort, first, stride } = this.#o;
+    if (tx < 0) {
+      this.#values[COUNTER_INDEX.transactionsFull]!++;
+      this.#fail(phone, 'rejected', -1, nowUs);
+      return;
+    }
+    const port = this.#portOf(phone);
+    const at = port.slot();
+    const w = this.#words;
+    const user = this.#book.user(phone);
+    w.phone = first + phone * stride;
+    w.user = user.name;
+    w.domain = this.#book.domain(w.phone);
+    w.port = port.port;
+    w.slot = phone;
+    w.boot = this.#boot[phone]!;
+    w.cseq = ++this.#cseq[phone]!;
+    w.expiresS = this.#expiresS[phone]!;
+    const challenge = this.#challenge[phone]!;
+    const proof = challenge === null ? null : this.#proof;
+    if (proof !== null) {
+      proof.challenge = challenge!;
+      proof.user = user;
+      proof.proxy = this.#proxy[phone] === 1;
+      proof.nc = ++this.#nc[phone]!;
+    }
+    this.#branchTx = tx;
+    const len = this.#writer.write(port.tx, at, w, proof, this.#branch) - at;
+    this.#values[COUNTER_INDEX.sipSent]!++;
+    this.#tx[phone] = tx;
+    if (len > 0 && this.client.send(tx, at, len, hopIp, hopPort, nowUs)) return;
+    this.client.drop(tx);
+    this.#tx[phone] = -1;
+    this.#fail(phone, 'rejected', -1, nowUs);
+  }
+
+  #onResponse(phone: number, tx: number, msg: SipMessage, nowUs: number): void {
+    const { status } = msg;
+    if (status < 200 || this.#tx[phone] !== tx) return;
+    this.#tx[phone] = -1;
+    const { store } = this.#o;
+    const v = this.#values;
+    const record = this.#record[phone]!;
+    store.setU16(record, O.finalCode, status);
+    if (status < 300) {
+      v[COUNTER_INDEX.register200]!++;
+      this.#accepted(phone, msg, nowUs);
+      return;
+    }
+    if (status === 401 || status === 407) {
+      v[COUNTER_INDEX.register401]!++;
+      if (this.#challenged(phone, msg)) {
+        this.#send(phone, this.client.open(phone, METHOD.REGISTER), nowUs);
+        return;
+      }
+      this.#challenge[phone] = null;
+    } else if (status === 423) {
+      const minS = msg.numberOf(H.MIN_EXPIRES);
+      store.incU16(record, O.n423);
+      // RFC 3261 10.2.8: the same again, for as long as it wants; once.
+      if (minS > this.#expiresS[phone]!) {
+        this.#expiresS[phone] = minS;
+        this.#send(phone, this.client.open(phone, METHOD.REGISTER), nowUs);
+        return;
+      }
+    }
+    if (status === 503) {
+      v[COUNTER_INDEX.register503]!++;
+      store.incU16(record, O.n503);
+    } else v[COUNTER_INDEX.registerRejected]!++;
+    const retryAfterS = msg.numberOf(H.RETRY_AFTER);
+    if (retryAfterS >= 0) store.setU16(record, O.retryAfterS, retryAfterS);
+    this.#fail(phone, 'rejected', retryAfterS, nowUs);
+  }
+
+  /** Keeps the challenge to answer; false when there is none, or when ours was the answer to one as fresh. */
+  #challenged(phone: number, msg: SipMessage): boolean {
+    const { store } = this.#o;
+    const record = this.#record[phone]!;
+    const before = store.getU16(record, O.n401);
+    store.incU16(record, O.n401);
+    const proxy = msg.status === 407;
+    const challenge = challengesOf(msg, proxy ? H.PROXY_AUTHENTICATE : H.WWW_AUTHENTICATE)[0];
+    if (challenge === undefined || before >= CHALLENGES_MAX) return false;
+    // Once for each nonce (RFC 3261 22.2); what was reused from an earlier attempt may just have been forgotten there.
+    if (before > 0 && !challenge.stale) return false;
+    this.#challenge[phone] = challenge;
+    this.#proxy[phone] = proxy ? 1 : 0;
+    this.#nc[phone] = 0;
+    return true;
+  }
+
+  #accepted(phone: number, msg: SipMessage, nowUs: number): void {
+    const { store, plan } = this.#o;
+    const grantedS = grantedIn(msg, this.#book.user(phone).name, this.#expiresS[phone]!);
+    if (grantedS <= 0) {
+      // RFC 3261 10.2.4: without our contact in it the answer is no registration.
+      this.#fail(phone, 'rejected', -1, nowUs);
+      return;
+    }
+    store.setU32(this.#record[phone]!, O.grantedExpiresS, grantedS);
+    if (this.#bound[phone] === 0) this.#values[COUNTER_INDEX.registeredPhones]!++;
+    this.#bound[phone] = 1;
+    this.#failures[phone] = 0;
+    this.#end(phone, 'registered', nowUs);
+    this.#timers.set(phone * 2 + 1, nowUs + grantedS * 1e6);
+    const share = plan.refreshMin + (plan.refreshMax - plan.refreshMin) * this.#draw(phone);
+    this.#wake(phone, nowUs + grantedS * 1e6 * share);
+  }
+
+  #fail(phone: number, outcome: RegistrationOutcome, retryAfterS: number, nowUs: number): void {
+    this.#end(phone, outcome, nowUs);
+    this.#again(phone, retryAfterS, nowUs);
+  }
+
+  #again(phone: number, retryAfterS: number, nowUs: number): void {
+    const failures = Math.min(this.#failures[phone]! + 1, 65_535);
+    this.#failures[phone] = failures;
+    this.#wake(phone, nowUs + retryDelayMs(this.#o.plan.retry, failures, retryAfterS, this.#draw(phone)) * 1000);
+  }
+
+  #wake(phone: number, atUs: number): void {
+    this.#intendedUs[phone] = atUs;
+    this.#timers.set(phone * 2, atUs);
+  }
+
+  #unbind(phone: number): void {
+    if (this.#bound[phone] === 0) return;
+    this.#bound[phone] = 0;
+    this.#timers.clear(phone * 2 + 1);
+    this.#values[COUNTER_INDEX.registeredPhones]!--;
+  }
+
+  #end(phone: number, outcome: RegistrationOutcome, nowUs: number): void {
+    const { store, t0Us } = this.#o;
+    const record = this.#record[phone]!;
+    store.setF64(record, O.doneMs, (nowUs - t0Us) / 1000);
+    store.setU8(record, O.outcome, REGISTRATION_OUTCOMES.indexOf(outcome));
+    store.done(record);
+    this.#record[phone] = -1;
+    this.#inFlight--;
+    this.#values[COUNTER_INDEX.registrationsEnded]!++;
+  }
+
+  /** A phone's nth number depends on nothing that happened to the others. */
+  #draw(phone: number): number {
+    return this.#chance.at(Math.imul(this.#cseq[phone]!, 0x2c1b3c6d) ^ (this.#o.first + phone * this.#o.stride)).next();
+  }
+
+  #portOf(phone: number): UdpPort {
+    return this.#ports[Math.floor(phone / this.#o.plan.phonesPerSocket)]!;
+  }
+
+  #receive(
+    socket: number,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+    srcIp: number,
+    srcPort: number,
+    nowUs: number,
+  ): void {
+    const msg = this.#msg;
+    const v = this.#values;
+    v[COUNTER_INDEX.sipReceived]!++;
+    const code = msg.parse(bytes, off, len);
+    if (code !== PARSE.OK) {
+      if (code !== PARSE.KEEP_ALIVE) v[COUNTER_INDEX.parseRejected]!++;
+      return;
+    }
+    this.#nowUs = nowUs;
+    if (msg.isRequest) {
+      if (answerStray(msg, this.#ports[socket]!, srcIp, srcPort)) v[COUNTER_INDEX.sipSent]!++;
+      return;
+    }
+    const tx = msg.moreVias ? -1 : this.client.match(msg);
+    if (tx >= 0) this.client.receive(tx, msg, nowUs);
+    else v[COUNTER_INDEX.strayMessages]!++;
+  }
+}

@@ -1,0 +1,98 @@
+import { identityOf } from '../../../agents/identity.js';
+import { ALGORITHM } from '../../../agents/sip/digest.js';
+import type { Wire } from '../../../agents/wire/types.js';
+import type { FaultPlan, RegistrarConfig, RegistrationPlan } from '../../plan/types.js';
+import { type Credential, CredentialCache, MemoryCredentials, type SubscriberDb } from './credentials.js';
+import type { Metric } from './platform.js';
+import { REGISTRAR_DEFAULTS, Registrar } from './registrar.js';
+
+/** What a registrar stands on: where it looks secrets up, and when it cannot be reached. */
+export interface RegistrarParts {
+  cache?: CredentialCache;
+  db?: SubscriberDb;
+  outages: { fromUs: number; toUs: number }[];
+}
+
+/** The whole population, as an operator would have provisioned it. */
+export function* credentialsOf({ phones, tenants }: RegistrationPlan, seed: number): Generator<Credential> {
+  for (let i = 0; i < phones; i++) {
+    const { user, domain, password } = identityOf(i, phones, tenants, seed);
+    yield { user, realm: domain, password };
+  }
+}
+
+/** What one query costs the database itself; the way there is the configuration's. */
+const SERVICE_US = 50;
+export const QUERY_LIMIT = 1024;
+
+export function simulatedParts(
+  config: RegistrarConfig,
+  phones: RegistrationPlan,
+  seed: number,
+  nowUs: () => number,
+): Omit<RegistrarParts, 'outages'> {
+  const credentials = credentialsOf(phones, seed);
+  if (config.credentials === 'cached') return { cache: new CredentialCache(credentials) };
+  const latencyUs = config.dbLatencyMs * 1000;
+  return { db: new MemoryCredentials({ nowUs, limit: QUERY_LIMIT, credentials, serviceUs: SERVICE_US, latencyUs }) };
+}
+
+export function outagesOf(faults: readonly FaultPlan[], t0Us: number): RegistrarParts['outages'] {
+  return faults
+    .filter((f) => f.kind === 'registrar-outage')
+    .map(({ atMs, forMs }) => ({ fromUs: t0Us + atMs * 1000, toUs: t0Us + (atMs + forMs) * 1000 }));
+}
+
+const ALGORITHMS = { MD5: ALGORITHM.MD5, 'SHA-256': ALGORITHM.SHA_256 } as const;
+
+export function openRegistrar(
+  wire: Wire,
+  config: RegistrarConfig,
+  at: { ip: number; port: number },
+  parts: RegistrarParts,
+  seed: number,
+): Registrar {
+  const { limitPerS, retryAfterS, retryAfterSpreadS, algorithms, dbLatencyMs: _, ...rest } = config;
+  return new Registrar(wire, {
+    ...REGISTRAR_DEFAULTS,
+    ...rest,
+    ...at,
+    ...parts,
+    algorithms: algorithms.map((name) => ALGORITHMS[name]),
+    ...(limitPerS > 0 ? { rateLimit: { perSecond: limitPerS, retryAfterS, retryAfterSpreadS } } : {}),
+    seed,
+  });
+}
+
+export function registrarMetrics(registrar: Registrar, config: RegistrarConfig): Metric[] {
+  const read: Record<string, (m: Registrar['metrics']) => number> = {
+    registers_total: (m) => m.registersTotal,
+    ok_total: (m) => m.ok200Total,
+    challenged_total: (m) => m.challenged401Total,
+    stale_total: (m) => m.staleTotal,
+    refused_total: (m) => m.refused503Total,
+    limit_per_s: () => (config.limitPerS > 0 ? config.limitPerS : Number.NaN),
+    forbidden_total: (m) => m.failed403Total,
+    rejected_total: (m) => m.rejectedTotal,
+    retransmits_total: (m) => m.retransmitsTotal,
+    bindings: (m) => m.bindings,
+    expired_total: (m) => m.expiredTotal,
+    threads_busy: (m) => m.threadsBusy,
+    threads_max: () => config.threads,
+    inbox_depth: (m) => m.inboxDepth,
+    inbox_max: () => registrar.inboxLimit,
+    inbox_dropped_total: (m) => m.inboxDroppedTotal,
+    socket_dropped_total: (m) => m.socketDropsTotal,
+    transactions_full_total: (m) => m.transactionsFullTotal,
+    db_pending: (m) => m.dbPending,
+    db_latency_ms: (m) => m.dbLatencyMs,
+    unreachable: (m) => m.unreachable,
+    unheard_total: (m) => m.unreachableTotal,
+  };
+  return Object.entries(read).map(([metric, of]) => ({
+    source: 'registrar',
+    instance: 'registrar-1',
+    metric,
+    read: () => of(registrar.metrics),
+  }));
+}
