@@ -1,4 +1,4 @@
-import { METHODS } from '../../agents/sip/names.js';
+import { METHOD, METHODS } from '../../agents/sip/names.js';
 import { PARSE, SipMessage } from '../../agents/sip/parse.js';
 import { type Prng, prng } from '../../harness/prng.js';
 import { basics, sip } from '../support/sip-text.js';
@@ -149,7 +149,7 @@ export class Stranger {
     if (code !== PARSE.OK && !/^SIP\/2.0 [45]/.test(text) && this.unreadable.length < 10) {
       this.unreadable.push(`${code}: ${Buffer.from(bytes).toString('latin1')}`);
     }
-    if (code !== PARSE.OK || msg.status < 101 || msg.status > 299) return;
+    if (code !== PARSE.OK || msg.method !== METHOD.INVITE || msg.status < 101 || msg.status > 299) return;
     const tag = msg.text(msg.toTagOff, msg.toTagLen);
     if (/^[0-9a-f]{13}$/.test(tag)) this.#dialogs.set(tag, msg.text(msg.callIdOff, msg.callIdLen));
   }
