@@ -151,6 +151,6 @@ test('a leg that its worker took and had not begun when it was killed is none', 
 
 test('a store of another size, or of no power of two, is refused', () => {
   const { shared } = LegStore.create(8);
-  expect(() => new LegStore(shared, 16)).toThrow('leg store size');
+  expect(() => new LegStore(shared, 16)).toThrow('size of a store');
   expect(() => LegStore.create(12)).toThrow('power of two');
 });
