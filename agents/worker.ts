@@ -12,7 +12,8 @@ export interface AgentsData {
   arrivals: SharedArrayBuffer;
   legs: SharedArrayBuffer;
   legCapacity: number;
-  registrations: { shared: SharedArrayBuffer; capacity: number } | null;
+  /** Absent where no phone registers. */
+  registrations?: { shared: SharedArrayBuffer; capacity: number } | null;
   counters: SharedArrayBuffer;
   control: SharedArrayBuffer;
   media: MediaWish;
@@ -29,7 +30,7 @@ const counters = new Counters(data.counters);
 
 await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
   const store = new LegStore(data.legs, data.legCapacity);
-  const r = data.registrations;
+  const r = data.registrations ?? null;
   const registrations = r === null ? null : new RegistrationStore(r.shared, r.capacity);
   const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us, registrations);
   const v = counters.values;
