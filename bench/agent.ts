@@ -5,6 +5,7 @@ import { COMMAND, STATE } from '../agents/control.js';
 import { Counters, quantileUs } from '../agents/counters.js';
 import { OUTCOMES } from '../agents/record.js';
 import { LegStore } from '../agents/store.js';
+import type { AgentsData } from '../agents/worker.js';
 import { monotonicUs } from '../harness/clock.js';
 import { legCapacity } from '../harness/engine/gather.js';
 import { Thread } from '../harness/engine/threads.js';
@@ -27,18 +28,16 @@ const capacity = legCapacity(task.maxCalls, 1);
 const legs = LegStore.create(capacity);
 const counters = new Counters();
 const before = new Set(threadIds());
-const thread = new Thread(
-  'agents-0',
-  { file: '../agents/worker', from: import.meta.url },
-  {
-    plan: callerPlan(task),
-    arrivals: arrivals.buffer,
-    legs: legs.shared,
-    legCapacity: capacity,
-    counters: counters.shared,
-    media: task.backend,
-  },
-);
+const data = {
+  plan: callerPlan(task),
+  arrivals: arrivals.buffer,
+  legs: legs.shared,
+  legCapacity: capacity,
+  registrations: null,
+  counters: counters.shared,
+  media: task.backend,
+} satisfies Omit<AgentsData, 'control'>;
+const thread = new Thread('agents-0', { file: '../agents/worker', from: import.meta.url }, data);
 while (!thread.loaded) await sleep(5);
 const ownThreads = threadIds().filter((id) => !before.has(id));
 const threadCpu = (): number => ownThreads.reduce((sum, id) => sum + cpuOf(`self/task/${id}`), 0);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND } from '../agents/control.js';
 import { Counters } from '../agents/counters.js';
 import { LegStore } from '../agents/store.js';
+import type { AgentsData } from '../agents/worker.js';
 import { monotonicUs } from '../harness/clock.js';
 import { legCapacity } from '../harness/engine/gather.js';
 import { Thread } from '../harness/engine/threads.js';
@@ -30,9 +31,10 @@ export async function ownPeer(at: Addresses, calls: number, media: 'rtp' | 'none
     arrivals: new SharedArrayBuffer(0),
     legs: LegStore.create(capacity).shared,
     legCapacity: capacity,
+    registrations: null,
     counters: new Counters().shared,
     media: 'auto',
-  };
+  } satisfies Omit<AgentsData, 'control'>;
   const thread = new Thread('peer', { file: '../agents/worker', from: import.meta.url }, data);
   while (!thread.loaded) await sleep(5);
   thread.control.t0Us = monotonicUs();
