@@ -23,8 +23,8 @@ const HANGING_UP = 3;
 
 /** At most this many INVITEs between two looks at the network: a burst must not deafen us. */
 const STARTS_PER_TICK = 64;
-/** On a real wire arrivals within a tick of the timer wheel share a turn: one wake-up, at most this much late. */
-const GATHER_US = 1000;
+/** On a real wire arrivals share a turn: one wake-up for all of two milliseconds, each at most that much late. */
+const GATHER_US = 2000;
 
 export class Caller implements Actor, TransactionUser {
   readonly stack: SipStack;
