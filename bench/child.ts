@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { entryArgs } from '../harness/entry.js';
+import { endsWithUs } from './children.js';
 import type { AgentLine, AgentResult, AgentTask, MediaCount } from './task.js';
 
 export interface Agent {
@@ -15,9 +16,11 @@ export interface Agent {
 }
 
 export function startAgent(task: AgentTask): Agent {
-  const child = spawn(process.execPath, [...entryArgs('./agent', import.meta.url), JSON.stringify(task)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = endsWithUs(
+    spawn(process.execPath, [...entryArgs('./agent', import.meta.url), JSON.stringify(task)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   const lines = createInterface({ input: child.stdout! });
   // After the last line, which may come later than the exit.
   const exit = once(lines, 'close').then(() => {

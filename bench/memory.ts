@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { entryArgs } from '../harness/entry.js';
+import { endsWithUs } from './children.js';
 import { startEcho } from './echo.js';
 import { ECHO_PORT, nextAddresses, SIP_PORT } from './net.js';
 import { anyPeer } from './peer.js';
@@ -55,10 +56,10 @@ async function footprint(media: 'rtp' | 'none', calls: number, dir: string, sipp
     backend: 'auto',
   };
   try {
-    const child = spawn(
-      process.execPath,
-      ['--expose-gc', ...entryArgs('./footprint', import.meta.url), JSON.stringify(task)],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+    const child = endsWithUs(
+      spawn(process.execPath, ['--expose-gc', ...entryArgs('./footprint', import.meta.url), JSON.stringify(task)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
     );
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => {

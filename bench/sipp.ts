@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endsWithUs } from './children.js';
 
 /** Socket buffers of each SIPp, both ways: its default of 64 KiB loses a burst of 100 INVITEs. */
 const BUFFER_BYTES = 4 << 20;
@@ -35,10 +36,9 @@ function scenario(name: string): string {
 export function startSipp(file: string, name: string, dir: string, args: readonly string[]): Sipp {
   const stats = join(dir, `${name}.csv`);
   const common = ['-nostdin', '-trace_stat', '-stf', stats, '-fd', '3600', '-buff_size', String(BUFFER_BYTES)];
-  const child = spawn('sipp', ['-sf', scenario(file), ...common, ...args], {
-    cwd: dir,
-    stdio: ['ignore', 'ignore', 'ignore'],
-  });
+  const child = endsWithUs(
+    spawn('sipp', ['-sf', scenario(file), ...common, ...args], { cwd: dir, stdio: ['ignore', 'ignore', 'ignore'] }),
+  );
   return { child, stats };
 }
 
