@@ -72,7 +72,8 @@ function thrown(act: () => unknown): unknown {
 
 for (const { name, kind, open, refusal } of variants) {
   if (refusal !== undefined) {
-    test.skip(`${name}: not here, ${refusal}`, ignore);
+    // On a user's machine it says what is missing; the gate promises that everything ran.
+    test.skipIf(!process.env.CI)(`${name}: not here, ${refusal}`, () => expect(refusal).toBeUndefined());
     continue;
   }
   describe(name, () => {
