@@ -6,8 +6,9 @@ import type { EnvRecord } from './collect/schema.js';
 import { RunStore } from './collect/store.js';
 import { runReal } from './engine/real.js';
 import { runSimulated } from './engine/simulated.js';
-import type { EngineOptions } from './engine/types.js';
+import type { EngineOptions, EngineOutcome } from './engine/types.js';
 import { EXIT, type ExitCode, HarnessError } from './errors.js';
+import { bringUp } from './lab/stack.js';
 import type { RunPlan } from './plan/types.js';
 import { judge } from './verdict/index.js';
 import type { Verdict } from './verdict/types.js';
@@ -35,7 +36,8 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
   const store = new RunStore(runDir);
   store.writeJson('plan.json', plan);
   const startedAt = new Date().toISOString();
-  const engine = plan.mode === 'simulated' ? runSimulated(plan, store, options) : await runReal(plan, store, options);
+  const engine =
+    plan.mode === 'simulated' ? runSimulated(plan, store, options) : await runOnStack(plan, store, options);
   const env: EnvRecord = {
     schema: 'deadair.env/1',
     runId: plan.runId,
@@ -65,6 +67,16 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
   await writeReports(runDir, verdict);
   if (engine.silent !== null) throw new HarnessError('TARGET_SILENT', `${engine.silent} (results in ${runDir})`);
   return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null) };
+}
+
+/** What the plan wants brought up stands for exactly as long as the engine runs. */
+async function runOnStack(plan: RunPlan, store: RunStore, options: RunOptions): Promise<EngineOutcome> {
+  const stack = await bringUp(plan);
+  try {
+    return await runReal(plan, store, options);
+  } finally {
+    await stack?.stop();
+  }
 }
 
 export function exitCodeOf(verdict: Verdict, interrupted: boolean): ExitCode {

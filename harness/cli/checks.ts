@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findKamailio, KAMAILIO_MISSING } from '../lab/kamailio/kamailio.js';
 
 export interface Check {
   name: string;
@@ -33,6 +34,7 @@ export async function runChecks(): Promise<Check[]> {
     await loopback(),
     cores(),
     sipp(),
+    kamailio(),
     await docker(),
   ];
 }
@@ -131,6 +133,17 @@ function sipp(): Check {
   const found = (process.env.PATH ?? '').split(delimiter).find((dir) => dir !== '' && isExecutable(join(dir, 'sipp')));
   const mend = 'only for comparisons in bench and tests: apt-get install sip-tester';
   return check('SIPp', found !== undefined, found === undefined ? 'not on PATH' : join(found, 'sipp'), mend, 'missing');
+}
+
+function kamailio(): Check {
+  const found = findKamailio();
+  return check(
+    'Kamailio',
+    found !== undefined,
+    found ?? 'not found',
+    `only for --stack kamailio: ${KAMAILIO_MISSING}`,
+    'missing',
+  );
 }
 
 async function docker(): Promise<Check> {

@@ -19,7 +19,10 @@ export function addRun(program: Command): void {
     .command('run')
     .description('place the calls of a scenario, and say what became of them and why')
     .argument('<scenario>', 'a name from `deadair scenarios`, or the path of your own .ts file')
-    .option('--stack <name>', 'platform to bring up: embedded (the default)')
+    .option(
+      '--stack <name>',
+      'platform to bring up: embedded (the default), or kamailio (the one of this machine, on loopback)',
+    )
     .option('--target <sip-uri>', 'call this instead of a platform of ours, for example sip:service@127.0.0.1:5060')
     .option('--incident <name>', 'what goes wrong (default: none)')
     .option('--cured', 'the same incident with its cure in place')

@@ -32,17 +32,7 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
           user: null,
         },
         callees: worker === 0 ? addresses.callees : null,
-        ...(plan.registrations === undefined
-          ? {}
-          : {
-              registrants: {
-                ...share,
-                plan: plan.registrations,
-                ip: addresses.phones + worker,
-                hop: addresses.registrar,
-                untilMs: arrivalsEndMs(plan.arrivals),
-              },
-            }),
+        ...registrantsOf(plan, share, addresses.phones + worker, addresses.registrar),
       };
     }
     const { ip, port, domain, user, localIp } = targetAddress(plan);
@@ -50,8 +40,21 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
       ...common,
       callers: { ...share, ip: localIp, gateway: null, hop: { ip, port }, domain, user },
       callees: null,
+      ...registrantsOf(plan, share, localIp, { ip, port }),
     };
   });
+}
+
+/** The phones of one worker that register; nothing where the plan has none. */
+function registrantsOf(
+  plan: RunPlan,
+  share: { first: number; stride: number },
+  ip: number,
+  hop: { ip: number; port: number },
+): Pick<FleetPlan, 'registrants'> {
+  if (plan.registrations === undefined) return {};
+  const untilMs = arrivalsEndMs(plan.arrivals);
+  return { registrants: { ...share, plan: plan.registrations, ip, hop, untilMs } };
 }
 
 /** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */

@@ -121,7 +121,7 @@ describe('one line for', () => {
       'a stack',
       { stack: 'docker' },
       'BAD_PLAN',
-      '--stack docker: there is only embedded; for a platform of your own use --target <sip-uri>',
+      '--stack docker: there is embedded and kamailio; for a platform of your own use --target <sip-uri>',
     ],
     ['both', { stack: 'embedded', target: 'sip:127.0.0.1' }, 'BAD_PLAN', '--stack and --target exclude each other'],
     [

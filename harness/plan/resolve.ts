@@ -8,7 +8,7 @@ import { didYouMean } from './nearest.js';
 import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
-import { parseTarget } from './target.js';
+import { parseTarget, SIP_PORT } from './target.js';
 import type { MediaBackend, RunPlan, TargetPlan } from './types.js';
 
 /** What the command line says, still unchecked. */
@@ -33,6 +33,8 @@ export interface Stamp {
   suffix: string;
 }
 
+/** Platforms that we bring up ourselves. */
+const STACKS = ['embedded', 'kamailio'];
 const BACKENDS: readonly string[] = ['auto', 'raw', 'sockets', 'dgram'] satisfies MediaBackend[];
 const DEFAULT_AGENTS = { callerWorkers: 1, maxCallsPerWorker: 4096 };
 export const DEFAULT_SEED = 1;
@@ -52,10 +54,11 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   Object.assign(params, incident.set, cure);
   for (const assignment of options.set ?? []) {
     const { key, value } = parseSet(assignment, scenario.params);
-    if (options.target !== undefined && scenario.params[key]?.platform) {
+    const instead = replacementOf(options);
+    if (instead !== undefined && scenario.params[key]?.platform) {
       throw new HarnessError(
         'BAD_PLAN',
-        `--set ${assignment}: ${key} is of the embedded platform, which --target replaces`,
+        `--set ${assignment}: ${key} is of the embedded platform, which ${instead} replaces`,
       );
     }
     params[key] = value;
@@ -66,7 +69,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   checkArrivals(built.arrivals);
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
-  const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform });
+  const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform }, stamp);
   const budgets = options.defaultBudgets === false ? [] : defaultBudgets(loaded, params);
   budgets.push(...(options.budget ?? []));
   for (const budget of budgets) parseBudget(budget);
@@ -104,12 +107,14 @@ function freshStamp(): Stamp {
 
 function checkChoices(options: PlanOptions): void {
   const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', why);
-  if (options.stack !== undefined && options.stack !== 'embedded') {
-    throw bad(`--stack ${options.stack}: there is only embedded; for a platform of your own use --target <sip-uri>`);
+  if (options.stack !== undefined && !STACKS.includes(options.stack)) {
+    const there = `there is ${STACKS.join(' and ')}${didYouMean(options.stack, STACKS)}`;
+    throw bad(`--stack ${options.stack}: ${there}; for a platform of your own use --target <sip-uri>`);
   }
   if (options.stack !== undefined && options.target !== undefined) throw bad('--stack and --target exclude each other');
-  if (options.simulate && options.target !== undefined) {
-    throw bad('--simulate and --target exclude each other: a simulated run has no network');
+  const instead = replacementOf(options);
+  if (options.simulate && instead !== undefined) {
+    throw bad(`--simulate and ${instead} exclude each other: a simulated run has no network`);
   }
   if (options.mediaBackend !== undefined && !BACKENDS.includes(options.mediaBackend)) {
     throw bad(`--media-backend ${options.mediaBackend}: must be one of ${BACKENDS.join(', ')}`);
@@ -141,14 +146,28 @@ function parseSeed(seed: number | string): number {
   throw new HarnessError('BAD_PLAN', `--seed ${seed}: must be a whole number from 0 to 4294967295`);
 }
 
-function targetOf(options: PlanOptions, incident: string, embedded: TargetPlan): TargetPlan {
-  if (options.target === undefined) return embedded;
-  const target = parseTarget(options.target, options.authorise);
+function targetOf(options: PlanOptions, incident: string, embedded: TargetPlan, stamp: Stamp): TargetPlan {
+  const instead = replacementOf(options);
+  if (instead === undefined) return embedded;
+  const target = options.target === undefined ? kamailioOf(stamp) : parseTarget(options.target, options.authorise);
   if (incident === NO_INCIDENT) return target;
   throw new HarnessError(
     'BAD_PLAN',
-    `--incident ${incident}: an incident is done to the embedded platform, and --target replaces that; leave one out`,
+    `--incident ${incident}: an incident is done to the embedded platform, and ${instead} replaces that; leave one out`,
   );
+}
+
+/** What takes the place of the embedded platform, as the user wrote it. */
+function replacementOf({ target, stack }: PlanOptions): string | undefined {
+  if (target !== undefined) return '--target';
+  return stack === 'kamailio' ? '--stack kamailio' : undefined;
+}
+
+/** 127.160.0.0/16, by the run's own suffix: two runs of one second get two addresses. */
+function kamailioOf({ suffix }: Stamp): TargetPlan {
+  const n = Number.parseInt(suffix, 36) % 0xfe00;
+  const host = `127.160.${Math.floor(n / 254)}.${1 + (n % 254)}`;
+  return { kind: 'sip', uri: `sip:${host}:${SIP_PORT}`, host, port: SIP_PORT, stack: 'kamailio' };
 }
 
 function defaultBudgets(loaded: LoadedScenario, params: Record<string, ParamValue>): string[] {

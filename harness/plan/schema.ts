@@ -175,7 +175,13 @@ const planSchema = z.strictObject({
   params: values,
   target: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('embedded'), config: platform }),
-    z.strictObject({ kind: z.literal('sip'), uri: z.string(), host: z.ipv4(), port }),
+    z.strictObject({
+      kind: z.literal('sip'),
+      uri: z.string(),
+      host: z.ipv4(),
+      port,
+      stack: z.literal('kamailio').exactOptional(),
+    }),
   ]),
   arrivals: z.array(stage).min(1),
   drainMs: ms,

@@ -2,7 +2,7 @@ import { HarnessError } from '../errors.js';
 import type { TargetPlan } from './types.js';
 
 /** Port of SIP over UDP when the URI names none (RFC 3261 19.1.2). */
-const SIP_PORT = 5060;
+export const SIP_PORT = 5060;
 
 /** An IPv4 address in four plain decimal parts; undefined for anything else. */
 export function ipv4Of(host: string): [number, number, number, number] | undefined {

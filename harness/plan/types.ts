@@ -137,8 +137,11 @@ export interface RegistrationPlan {
 
 export type TargetPlan =
   | { kind: 'embedded'; config: EmbeddedConfig }
-  /** `host` is an IPv4 address; the operator names anything outside loopback with --authorise. */
-  | { kind: 'sip'; uri: string; host: string; port: number };
+  /**
+   * `host` is an IPv4 address; the operator names anything outside loopback with --authorise. With `stack` we bring the
+   * target up there ourselves.
+   */
+  | { kind: 'sip'; uri: string; host: string; port: number; stack?: 'kamailio' };
 
 /** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
 export type FaultPlan = { kind: 'db-lock' | 'registrar-outage'; atMs: number; forMs: number };
