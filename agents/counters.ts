@@ -39,6 +39,8 @@ export const COUNTERS = [
   /** Other final refusals. */
   'registerRejected',
   'registerTimeouts',
+  /** The connection was refused, reset or closed before the answer. */
+  'registerUnconnected',
   'registerRetransmits',
   /** A gauge: phones that hold a binding, as far as they know. */
   'registeredPhones',

@@ -21,6 +21,18 @@ export function noteReason(store: LegStore, record: number, msg: SipMessage): vo
   } else if (!msg.isRequest) store.setText(record, O.reasonText, max, msg.bytes, msg.phraseOff, msg.phraseLen);
 }
 
+/** A request that never got through (RFC 3261 8.1.3.1: as a 503), with our word for why. */
+export function noteTransportError(store: LegStore, record: number, why: string, nowMs: number): void {
+  store.setU16(record, O.finalCode, 503);
+  store.setF64(record, O.rejectedMs, nowMs);
+  noteOurReason(store, record, why);
+}
+
+export function noteOurReason(store: LegStore, record: number, why: string): void {
+  const bytes = ascii(why);
+  store.setText(record, O.reasonText, LEG_FIELDS.reasonText.text, bytes, 0, bytes.length);
+}
+
 export function notePeerAgent(store: LegStore, record: number, msg: SipMessage): void {
   let i = msg.find(H.SERVER);
   if (i < 0) i = msg.find(H.USER_AGENT);

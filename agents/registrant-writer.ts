@@ -1,11 +1,13 @@
 import type { Challenge, DigestClient } from './sip/auth.js';
+import { isReliable } from './sip/client.js';
 import type { DigestUser } from './sip/digest.js';
+import type { Local } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import type { SipMessage } from './sip/parse.js';
 import { EMPTY_BODY, responsePort, statusLine, writeEcho } from './sip/respond.js';
 import { writeTag } from './sip/tag.js';
 import { ascii, writeBytes, writeHex, writeUint } from './sip/text.js';
-import { DATAGRAM_MAX, ipToString, type UdpPort } from './wire/types.js';
+import { DATAGRAM_MAX, type UdpPort } from './wire/types.js';
 
 /** What one REGISTER says. */
 export interface RegisterWords {
@@ -13,8 +15,8 @@ export interface RegisterWords {
   phone: number;
   user: Uint8Array;
   domain: Uint8Array;
-  ip: number;
-  port: number;
+  /** Of the port that it leaves from. */
+  local: Local;
   /** Index within the worker, and how often it was restarted: Call-ID and tag are new then. */
   slot: number;
   boot: number;
@@ -31,7 +33,7 @@ export interface RegisterProof {
 }
 
 const REGISTER = ascii('REGISTER');
-const VIA = ascii(' SIP/2.0\r\nVia: SIP/2.0/UDP ');
+const VIA = ascii(' SIP/2.0\r\nVia: ');
 const BRANCH = ascii(';rport;branch=');
 const FROM = ascii('\r\nMax-Forwards: 70\r\nFrom: <sip:');
 const TAG = ascii('>;tag=');
@@ -54,7 +56,7 @@ export class RegisterWriter {
   readonly #callId: Uint8Array;
   readonly #uri = new Uint8Array(256);
   readonly #cnonce = new Uint8Array(8);
-  readonly #hosts = new Map<number, Uint8Array>();
+  readonly #contacts = new Map<Local, Uint8Array>();
 
   constructor(
     private readonly salt: number,
@@ -73,11 +75,10 @@ export class RegisterWriter {
     branch: (to: Uint8Array, at: number) => number,
   ): number {
     const uriLen = writeBytes(this.#uri, writeBytes(this.#uri, 0, SIP), w.domain);
-    const host = this.#host(w.ip, w.port);
     let p = writeBytes(to, at, REGISTER);
     to[p++] = 32;
     for (let i = 0; i < uriLen; i++) to[p++] = this.#uri[i]!;
-    p = writeBytes(to, writeBytes(to, p, VIA), host);
+    p = writeBytes(to, writeBytes(to, p, VIA), w.local.via);
     p = branch(to, writeBytes(to, p, BRANCH));
     p = writeAor(to, writeBytes(to, p, FROM), w);
     p = writeTag(to, writeBytes(to, p, TAG), w.slot, w.boot, this.salt);
@@ -88,7 +89,7 @@ export class RegisterWriter {
     p = writeUint(to, writeBytes(to, p, CSEQ), w.cseq);
     p = writeBytes(to, writeBytes(to, p, CONTACT), w.user);
     to[p++] = AT;
-    p = writeBytes(to, writeBytes(to, p, host), INSTANCE);
+    p = writeBytes(to, writeBytes(to, p, this.#contact(w.local)), INSTANCE);
     p = writeBytes(to, writeHex(to, p, w.phone, 8), INSTANCE_REST);
     p = writeBytes(to, writeUint(to, p, w.expiresS), REST);
     if (proof !== null) {
@@ -103,13 +104,13 @@ export class RegisterWriter {
     return writeBytes(to, p, END);
   }
 
-  #host(ip: number, port: number): Uint8Array {
-    let host = this.#hosts.get(port);
-    if (host === undefined) {
-      host = ascii(`${ipToString(ip)}:${port}`);
-      this.#hosts.set(port, host);
+  #contact(local: Local): Uint8Array {
+    let contact = this.#contacts.get(local);
+    if (contact === undefined) {
+      contact = ascii(local.host + local.params);
+      this.#contacts.set(local, contact);
     }
-    return host;
+    return contact;
   }
 }
 
@@ -129,7 +130,7 @@ export function answerStray(msg: SipMessage, port: UdpPort, srcIp: number, srcPo
   const at = port.slot();
   let p = writeBytes(port.tx, at, statusLine(msg.method === METHOD.OPTIONS ? 200 : 480));
   p = writeBytes(port.tx, writeEcho(msg, srcIp, srcPort, TAG_OF_STRAYS, port.tx, p), EMPTY_BODY);
-  port.commit(p - at, srcIp, responsePort(msg, srcPort));
+  port.commit(p - at, srcIp, isReliable(port) ? srcPort : responsePort(msg, srcPort));
   return true;
 }
 

@@ -3,6 +3,7 @@ import { bucketOf, COUNTER_INDEX } from './counters.js';
 import { PhoneBook, tenantOf } from './identity.js';
 import type { RegistrantOptions } from './registrant-options.js';
 import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
+import { PhoneSockets, type SocketUser } from './registrant-sockets.js';
 import { answerStray, grantedIn, type RegisterProof, type RegisterWords, RegisterWriter } from './registrant-writer.js';
 import {
   REGISTRATION_LAYOUT,
@@ -13,6 +14,7 @@ import {
 } from './registration-record.js';
 import { type Challenge, challengesOf, DigestClient } from './sip/auth.js';
 import { ClientTransactions } from './sip/client.js';
+import { isFramed, type Local } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import { PARSE, SipMessage } from './sip/parse.js';
 import { MessageSlab } from './sip/slab.js';
@@ -31,18 +33,19 @@ const TRANSACTIONS_PER_PHONE = 8;
 /** Index of a transaction is written in 5 hex digits. */
 const TRANSACTIONS_MAX = 1 << 20;
 const NOTHING = new Uint8Array(0);
+const NOWHERE: Local = { via: NOTHING, host: '', params: '' };
 
 /**
  * The phones of one worker: each registers, refreshes before what was granted is over, and tries again after a refusal as
  * its policy says (RFC 3261 10.2). State is in arrays by phone; an idle phone has one timer and no transaction. Several
  * phones share a socket, and each has a contact of its own; they all share one parser and one transaction layer.
  */
-export class Registrant implements Actor {
+export class Registrant implements Actor, SocketUser {
   readonly client: ClientTransactions;
   readonly phones: number;
   readonly #o: RegistrantOptions;
   readonly #values: Float64Array;
-  readonly #ports: UdpPort[] = [];
+  readonly #sockets: PhoneSockets;
   readonly #msg = new SipMessage();
   readonly #writer: RegisterWriter;
   readonly #schedule: Schedule;
@@ -99,28 +102,19 @@ export class Registrant implements Actor {
     this.#intendedUs = new Float64Array(n);
     this.#challenge = new Array<Challenge | null>(n).fill(null);
     this.#book = new PhoneBook(options);
-    this.#words = { phone: 0, user: NOTHING, domain: NOTHING, ip, port: 0, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
-    for (let i = 0; i < Math.ceil(n / plan.phonesPerSocket); i++) {
-      this.#ports.push(
-        wire.bind(ip, 0, (bytes, off, len, srcIp, srcPort, us) =>
-          this.#receive(i, bytes, off, len, srcIp, srcPort, us),
-        ),
-      );
-    }
+    this.#words = { phone: 0, user: NOTHING, domain: NOTHING, local: NOWHERE, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
+    this.#sockets = new PhoneSockets(wire, ip, n, plan.phonesPerSocket, this);
     const transactions = Math.min(TRANSACTIONS_MAX, Math.max(64, n * TRANSACTIONS_PER_PHONE));
     this.client = new ClientTransactions(
       transactions,
       nowUs,
       salt,
       new MessageSlab(n + 1),
-      (phone) => this.#portOf(phone),
+      (phone) => this.#sockets.portOf(phone),
       {
         onResponse: (phone, tx, msg, us) => this.#onResponse(phone, tx, msg, us),
-        onTimeout: (phone, _tx, _method, us) => {
-          this.#tx[phone] = -1;
-          this.#values[COUNTER_INDEX.registerTimeouts]!++;
-          this.#fail(phone, 'timeout', -1, us);
-        },
+        onTimeout: (phone, _tx, _method, us) => this.#unanswered(phone, 'timeout', us),
+        onTransportError: (phone, _tx, _method, _why, us) => this.#unanswered(phone, 'unconnected', us),
         onRetransmit: (phone) => {
           this.#values[COUNTER_INDEX.registerRetransmits]!++;
           this.#values[COUNTER_INDEX.sipSent]!++;
@@ -220,14 +214,14 @@ export class Registrant implements Actor {
       this.#fail(phone, 'rejected', -1, nowUs);
       return;
     }
-    const port = this.#portOf(phone);
+    const port = this.#sockets.portOf(phone);
     const at = port.slot();
     const w = this.#words;
     const user = this.#book.user(phone);
     w.phone = first + phone * stride;
     w.user = user.name;
     w.domain = this.#book.domain(w.phone);
-    w.port = port.port;
+    w.local = this.#sockets.localOf(phone);
     w.slot = phone;
     w.boot = this.#boot[phone]!;
     w.cseq = ++this.#cseq[phone]!;
@@ -324,6 +318,12 @@ export class Registrant implements Actor {
     this.#wake(phone, nowUs + grantedS * 1e6 * share);
   }
 
+  #unanswered(phone: number, outcome: 'timeout' | 'unconnected', nowUs: number): void {
+    this.#tx[phone] = -1;
+    this.#values[COUNTER_INDEX[outcome === 'timeout' ? 'registerTimeouts' : 'registerUnconnected']]!++;
+    this.#fail(phone, outcome, -1, nowUs);
+  }
+
   #fail(phone: number, outcome: RegistrationOutcome, retryAfterS: number, nowUs: number): void {
     this.#end(phone, outcome, nowUs);
     this.#again(phone, retryAfterS, nowUs);
@@ -363,12 +363,16 @@ export class Registrant implements Actor {
     return this.#chance.at(Math.imul(this.#cseq[phone]!, 0x2c1b3c6d) ^ (this.#o.first + phone * this.#o.stride)).next();
   }
 
-  #portOf(phone: number): UdpPort {
-    return this.#ports[Math.floor(phone / this.#o.plan.phonesPerSocket)]!;
+  lost(first: number, end: number, why: string, nowUs: number): void {
+    for (let phone = first; phone < end; phone++) {
+      if (this.#tx[phone]! >= 0) this.client.fail(this.#tx[phone]!, why, nowUs);
+      else if (this.#bound[phone] === 1) this.#again(phone, -1, nowUs);
+      this.#unbind(phone);
+    }
   }
 
-  #receive(
-    socket: number,
+  receive(
+    port: UdpPort,
     bytes: Uint8Array,
     off: number,
     len: number,
@@ -379,14 +383,14 @@ export class Registrant implements Actor {
     const msg = this.#msg;
     const v = this.#values;
     v[COUNTER_INDEX.sipReceived]!++;
-    const code = msg.parse(bytes, off, len);
+    const code = msg.parse(bytes, off, len, isFramed(port));
     if (code !== PARSE.OK) {
       if (code !== PARSE.KEEP_ALIVE) v[COUNTER_INDEX.parseRejected]!++;
       return;
     }
     this.#nowUs = nowUs;
     if (msg.isRequest) {
-      if (answerStray(msg, this.#ports[socket]!, srcIp, srcPort)) v[COUNTER_INDEX.sipSent]!++;
+      if (answerStray(msg, port, srcIp, srcPort)) v[COUNTER_INDEX.sipSent]!++;
       return;
     }
     const tx = msg.moreVias ? -1 : this.client.match(msg);

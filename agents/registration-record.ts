@@ -14,6 +14,8 @@ export const REGISTRATION_OUTCOMES = [
   'timeout',
   /** The phone restarted meanwhile. */
   'superseded',
+  /** The connection was refused, or lost before the answer: as a 503 (RFC 3261 8.1.3.1). */
+  'unconnected',
 ] as const;
 export type RegistrationOutcome = (typeof REGISTRATION_OUTCOMES)[number];
 

@@ -2,17 +2,19 @@ import { draw } from '../harness/plan/dist.js';
 import { KeyedPrng } from '../harness/prng.js';
 import type { CallerOptions } from './caller-options.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
-import { notePeerAgent, noteProvisional, noteReason, O } from './leg.js';
+import { notePeerAgent, noteProvisional, noteReason, noteTransportError, O } from './leg.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
 import { InDialog } from './sip/in-dialog.js';
 import { InviteWriter } from './sip/invite.js';
+import { localOf } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import type { SipMessage } from './sip/parse.js';
 import { SdpView } from './sip/sdp.js';
-import { SipStack, type TransactionUser } from './sip/stack.js';
+import { SipStack } from './sip/stack.js';
 import { slotOfTag } from './sip/tag.js';
 import { ascii } from './sip/text.js';
 import { IndexPool, TimerWheel } from './sip/timers.js';
+import { QuietUser } from './sip/user.js';
 import type { Actor, Wire } from './wire/types.js';
 
 /** A call's life at the caller (RFC 3261 12 and 13, seen from the UAC core). */
@@ -26,7 +28,7 @@ const STARTS_PER_TICK = 64;
 /** On a real wire arrivals share a turn: one wake-up for all of two milliseconds, each at most that much late. */
 const GATHER_US = 2000;
 
-export class Caller implements Actor, TransactionUser {
+export class Caller extends QuietUser implements Actor {
   readonly stack: SipStack;
   readonly #o: CallerOptions;
   readonly #salt: number;
@@ -53,6 +55,7 @@ export class Caller implements Actor, TransactionUser {
   readonly #gatherUs: number;
 
   constructor(wire: Wire, options: CallerOptions) {
+    super();
     this.#o = options;
     this.#gatherUs = wire.kind === 'memory' ? 0 : GATHER_US;
     const n = options.maxCalls;
@@ -87,7 +90,7 @@ export class Caller implements Actor, TransactionUser {
     this.stack.bind(wire, options.ip, options.port);
     this.#writer = new InviteWriter({
       ip: options.ip,
-      port: this.stack.port.port,
+      local: localOf(this.stack.port),
       domain: options.domain,
       user: options.user,
       salt: this.#salt,
@@ -194,7 +197,7 @@ export class Caller implements Actor, TransactionUser {
     }
   }
 
-  onResponse(slot: number, tx: number, msg: SipMessage, nowUs: number): void {
+  override onResponse(slot: number, tx: number, msg: SipMessage, nowUs: number): void {
     const { status } = msg;
     const record = this.#record[slot]!;
     const { store } = this.#o;
@@ -331,7 +334,7 @@ export class Caller implements Actor, TransactionUser {
     this.#end(slot, 'dropped', 'them', nowUs);
   }
 
-  onStrayResponse(msg: SipMessage): void {
+  override onStrayResponse(msg: SipMessage): void {
     // A 2xx that comes again: the ACK was lost, send it again (RFC 3261 13.2.2.4).
     const slot = slotOfTag(msg.bytes, msg.fromTagOff, msg.fromTagLen, this.#salt, this.#generation);
     const accepted = msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300;
@@ -344,32 +347,29 @@ export class Caller implements Actor, TransactionUser {
     this.#ack(slot, msg.cseq);
   }
 
-  onTimeout(slot: number, _tx: number, method: number, nowUs: number): void {
+  override onTimeout(slot: number, _tx: number, method: number, nowUs: number): void {
     if (method === METHOD.BYE) this.#end(slot, 'bye-failed', 'timer', nowUs);
     else this.#end(slot, this.#cancel[slot] === 2 ? 'cancelled' : 'timeout', 'timer', nowUs);
   }
 
-  onRetransmit(slot: number, method: number): void {
+  /** RFC 3261 8.1.3.1: as a 503 would be, with our word for the reason. */
+  override onTransportError(slot: number, _tx: number, method: number, why: string, nowUs: number): void {
+    if (method === METHOD.BYE) this.#end(slot, 'bye-failed', 'nobody', nowUs);
+    else {
+      noteTransportError(this.#o.store, this.#record[slot]!, why, (nowUs - this.#o.t0Us) / 1000);
+      this.#end(slot, this.#cancel[slot] === 2 ? 'cancelled' : 'rejected', 'nobody', nowUs);
+    }
+  }
+
+  override onRetransmit(slot: number, method: number): void {
     this.#values[COUNTER_INDEX.retransmitsSent]!++;
     const record = this.#record[slot]!;
     if (method === METHOD.INVITE) this.#o.store.incU16(record, O.inviteRetransmits);
     else if (method === METHOD.BYE) this.#o.store.incU16(record, O.byeRetransmits);
   }
 
-  onAck(): void {
+  override stray(): void {
     this.#values[COUNTER_INDEX.strayMessages]!++;
-  }
-  onCancel(): void {
-    this.#values[COUNTER_INDEX.strayMessages]!++;
-  }
-  onNoAck(): void {
-    this.#values[COUNTER_INDEX.strayMessages]!++;
-  }
-  onRepeat(): void {
-    // Counted by the stack; a caller's own answers (to BYE) have no field of their own.
-  }
-  onRequestAgain(): void {
-    // Counted by the stack.
   }
 
   #stopMedia(slot: number, nowUs: number): void {

@@ -8,6 +8,7 @@ import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from
 import { FOREIGN_CALLS } from './rtp/identity.js';
 import { InDialog } from './sip/in-dialog.js';
 import { callNoOf } from './sip/invite.js';
+import { localOf } from './sip/local.js';
 import { METHOD } from './sip/names.js';
 import { NO_DIALOG, type Objection, objectionTo } from './sip/objection.js';
 import type { SipMessage } from './sip/parse.js';
@@ -105,9 +106,8 @@ export class Callee extends QuietUser implements Actor {
     );
     this.#dialogs = new InDialog(this.stack, n, options.salt & 0xffff);
     this.stack.bind(wire, options.ip, options.port);
-    const { ip } = options;
-    const host = `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}:${this.stack.port.port}`;
-    this.#contact = ascii(`Contact: <sip:deadair@${host}>\r\nServer: deadair\r\n`);
+    const { host, params } = localOf(this.stack.port);
+    this.#contact = ascii(`Contact: <sip:deadair@${host}${params}>\r\nServer: deadair\r\n`);
   }
 
   get callsUp(): number {

@@ -1,4 +1,5 @@
 import { DATAGRAM_MAX, type UdpPort } from '../wire/types.js';
+import { ackFor, cancelFor } from './derive.js';
 import { METHOD } from './names.js';
 import type { SipMessage } from './parse.js';
 import type { MessageSlab } from './slab.js';
@@ -29,6 +30,8 @@ export interface ClientUser {
   onResponse(user: number, tx: number, msg: SipMessage, nowUs: number): void;
   /** Timer B or F (RFC 3261 17.1.1.2, 17.1.2.2): treat as 408. */
   onTimeout(user: number, tx: number, method: number, nowUs: number): void;
+  /** The connection is gone or was never made (17.1.4, 18.4): treat as 503 (8.1.3.1). `why` is for a record. */
+  onTransportError(user: number, tx: number, method: number, why: string, nowUs: number): void;
   /** A request of ours went out again. */
   onRetransmit(user: number, method: number): void;
 }
@@ -37,8 +40,13 @@ export const BRANCH_COOKIE = ascii('z9hG4bKda');
 /** cookie + 4 hex of this stack + 5 hex of the index + 4 hex of its generation. */
 export const BRANCH_LENGTH = 9 + 4 + 5 + 4;
 
+/** RFC 3261 Table 4: over a reliable transport timers A, E and G are not set, and D, I, J and K are zero. */
+export function isReliable(port: UdpPort): boolean {
+  return port.transport !== undefined && port.transport !== 'udp';
+}
+
 /**
- * Client transactions over UDP (RFC 3261 17.1). The branch of a request carries the transaction's index, so a response
+ * Client transactions (RFC 3261 17.1). The branch of a request carries the transaction's index, so a response
  * finds it without a table; the generation tells a late response to an earlier user of the same index.
  */
 export class ClientTransactions {
@@ -117,7 +125,7 @@ export class ClientTransactions {
     this.#dstIp[tx] = dstIp;
     this.#dstPort[tx] = dstPort;
     this.#intervalUs[tx] = T1_US;
-    this.#timers.set(tx * 2, nowUs + T1_US); // timer A or E
+    if (!isReliable(port)) this.#timers.set(tx * 2, nowUs + T1_US); // timer A or E
     this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US); // timer B or F
     port.commit(len, dstIp, dstPort);
     return true;
@@ -171,7 +179,7 @@ export class ClientTransactions {
     if (cancel < 0) return false;
     this.#ack[tx] = cancel;
     this.#intervalUs[tx] = T1_US;
-    this.#timers.set(tx * 2, nowUs + T1_US);
+    if (!isReliable(this.port(this.#user[tx]!))) this.#timers.set(tx * 2, nowUs + T1_US);
     this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US);
     this.#resend(cancel, tx);
     return true;
@@ -206,24 +214,44 @@ export class ClientTransactions {
     }
     this.#timers.clear(tx * 2);
     this.#timers.clear(tx * 2 + 1);
-    if (invite) {
-      if (status < 300) {
-        // 17.1.1.2: a 2xx ends the transaction; its ACK and its repeats belong to the UA core (13.2.2.4).
-        const user = this.#user[tx]!;
-        this.#terminate(tx);
-        this.user.onResponse(user, tx, msg, nowUs);
-        return;
-      }
-      this.#state[tx] = COMPLETED;
+    const user = this.#user[tx]!;
+    if (invite && status >= 300) {
       this.#buildAck(tx, msg);
       this.#sendAck(tx);
+    }
+    // 17.1.1.2: a 2xx ends the transaction; its ACK and its repeats belong to the UA core (13.2.2.4).
+    if ((invite && status < 300) || isReliable(this.port(user))) {
+      this.#terminate(tx); // timers D and K are zero
+      this.user.onResponse(user, tx, msg, nowUs);
+      return;
+    }
+    if (invite) {
+      this.#state[tx] = COMPLETED;
       this.#timers.set(tx * 2 + 1, nowUs + TIMER_D_US);
     } else {
       this.#state[tx] = COMPLETED;
       this.#dropMessage(tx);
       this.#timers.set(tx * 2 + 1, nowUs + T4_US); // timer K
     }
-    this.user.onResponse(this.#user[tx]!, tx, msg, nowUs);
+    this.user.onResponse(user, tx, msg, nowUs);
+  }
+
+  /** The transport gave a request up (17.1.4); without effect on one that has its final answer. */
+  fail(tx: number, why: string, nowUs: number): void {
+    const state = this.#state[tx]!;
+    if (state === FREE || state === COMPLETED) return;
+    const user = this.#user[tx]!;
+    const method = this.#method[tx]!;
+    this.#terminate(tx);
+    this.user.onTransportError(user, tx, method, why, nowUs);
+  }
+
+  /** Every request that went to (ip, port): the connection to it is gone. Looks at all transactions, once for a loss. */
+  failAll(ip: number, port: number, why: string, nowUs: number): void {
+    if (this.#pool.used === 0) return;
+    for (let tx = 0; tx < this.#state.length; tx++) {
+      if (this.#message[tx]! >= 0 && this.#dstIp[tx] === ip && this.#dstPort[tx] === port) this.fail(tx, why, nowUs);
+    }
   }
 
   /** Fires what is due. */
@@ -311,84 +339,3 @@ export class ClientTransactions {
 }
 
 const scratch = new Uint8Array(4096);
-const ACK_LINES = ['via:', 'from:', 'call-id:', 'cseq:', 'route:', 'max-forwards:'].map(ascii);
-
-/** Writes the ACK for a non-2xx final; our own requests only, so headers are known to be well formed and unfolded. */
-function ackFor(bytes: Uint8Array, off: number, len: number, response: SipMessage, to: Uint8Array): number {
-  return derive(bytes, off, len, ACK, response, to);
-}
-
-const ACK = ascii('ACK');
-const CANCEL = ascii('CANCEL');
-const TO_NAME = ascii('To: ');
-const TO_LINE = ascii('to:');
-const TAIL = ascii('Content-Length: 0\r\n\r\n');
-const CSEQ_LINE = 3;
-const VIA_LINE = 0;
-
-/** RFC 3261 9.1: CANCEL has the INVITE's Request-URI, top Via, From, To, Call-ID, CSeq number and Route. */
-function cancelFor(bytes: Uint8Array, off: number, len: number, to: Uint8Array): number {
-  return derive(bytes, off, len, CANCEL, null, to);
-}
-
-/** ACK or CANCEL out of the INVITE that we sent: chosen header lines are copied, the CSeq method replaced. */
-function derive(
-  bytes: Uint8Array,
-  off: number,
-  len: number,
-  method: Uint8Array,
-  response: SipMessage | null,
-  to: Uint8Array,
-): number {
-  let out = writeRange(to, 0, method, 0, method.length);
-  let p = off;
-  const end = off + len;
-  while (bytes[p] !== 32) p++;
-  let lineStart = p;
-  let first = true;
-  let viaSeen = false;
-  while (lineStart < end) {
-    let eol = lineStart;
-    while (bytes[eol] !== 13) eol++;
-    if (eol === lineStart) break;
-    if (first) {
-      out = writeRange(to, out, bytes, lineStart, eol + 2 - lineStart);
-      first = false;
-    } else if (startsWith(bytes, lineStart, TO_LINE)) {
-      if (response === null) out = writeRange(to, out, bytes, lineStart, eol + 2 - lineStart);
-      else {
-        out = writeRange(to, out, TO_NAME, 0, TO_NAME.length);
-        out = writeRange(to, out, response.bytes, response.toOff, response.toLen);
-        to[out++] = 13;
-        to[out++] = 10;
-      }
-    } else {
-      for (let i = 0; i < ACK_LINES.length; i++) {
-        if (!startsWith(bytes, lineStart, ACK_LINES[i]!)) continue;
-        if (i === VIA_LINE) {
-          if (viaSeen) break; // only the top Via
-          viaSeen = true;
-        }
-        if (i === CSEQ_LINE) {
-          let space = eol;
-          while (bytes[space] !== 32) space--;
-          out = writeRange(to, out, bytes, lineStart, space + 1 - lineStart);
-          out = writeRange(to, out, method, 0, method.length);
-          to[out++] = 13;
-          to[out++] = 10;
-        } else out = writeRange(to, out, bytes, lineStart, eol + 2 - lineStart);
-        break;
-      }
-    }
-    lineStart = eol + 2;
-  }
-  return writeRange(to, out, TAIL, 0, TAIL.length);
-}
-
-function startsWith(bytes: Uint8Array, at: number, lower: Uint8Array): boolean {
-  for (let i = 0; i < lower.length; i++) {
-    const c = bytes[at + i]!;
-    if ((c >= 65 && c <= 90 ? c | 32 : c) !== lower[i]) return false;
-  }
-  return true;
-}

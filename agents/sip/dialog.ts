@@ -3,7 +3,7 @@ import { H, METHODS } from './names.js';
 import type { SipMessage } from './parse.js';
 import { EMPTY_BODY } from './respond.js';
 import { uriOf } from './scan.js';
-import { ascii, readUint, writeBytes, writeIp, writeRange, writeUint } from './text.js';
+import { ascii, readUint, writeBytes, writeRange, writeUint } from './text.js';
 import { UriView } from './uri.js';
 
 /**
@@ -22,7 +22,7 @@ const CALL_ID = 3;
 const ROUTES = 4;
 const PARTS = 5;
 
-const VIA = ascii(' SIP/2.0\r\nVia: SIP/2.0/UDP ');
+const VIA = ascii(' SIP/2.0\r\nVia: ');
 const BRANCH = ascii(';rport;branch=');
 const MAX_FORWARDS = ascii('\r\nMax-Forwards: 70\r\n');
 const ROUTE = ascii('Route: ');
@@ -106,14 +106,13 @@ export class DialogStore {
   }
 
   /**
-   * Writes an in-dialog request (12.2.1.1) without body. `branch` writes the Via branch. `extra` is whole header lines.
+   * Writes an in-dialog request (12.2.1.1) without body. `via` is its protocol and sent-by, `branch` writes the branch. `extra` is whole header lines.
    */
   writeRequest(
     dialog: number,
     method: number,
     cseq: number,
-    viaIp: number,
-    viaPort: number,
+    via: Uint8Array,
     branch: (to: Uint8Array, at: number) => number,
     extra: Uint8Array | null,
     to: Uint8Array,
@@ -125,9 +124,7 @@ export class DialogStore {
     to[p++] = 32;
     p = this.#writePart(dialog, URI, bytes, base, to, p);
     p = writeBytes(to, p, VIA);
-    p = writeIp(to, p, viaIp);
-    to[p++] = 58;
-    p = writeUint(to, p, viaPort);
+    p = writeBytes(to, p, via);
     p = writeBytes(to, p, BRANCH);
     p = branch(to, p);
     p = writeBytes(to, p, MAX_FORWARDS);

@@ -1,4 +1,5 @@
 import { DialogStore } from './dialog.js';
+import { localOf } from './local.js';
 import { METHOD } from './names.js';
 import type { SipStack } from './stack.js';
 import { ascii, writeBytes, writeHex } from './text.js';
@@ -15,6 +16,7 @@ export class InDialog {
   readonly branch: (to: Uint8Array, at: number) => number;
   readonly #ackBranch: (to: Uint8Array, at: number) => number;
   #tx = 0;
+  #ourVia: Uint8Array | undefined;
   #ackSerial = 0;
 
   constructor(
@@ -29,6 +31,12 @@ export class InDialog {
       writeHex(to, writeHex(to, writeBytes(to, at, ACK_BRANCH), salt, 4), this.#ackSerial, 8);
   }
 
+  /** Known when the stack is bound, which is after this was made. */
+  #via(): Uint8Array {
+    this.#ourVia ??= localOf(this.stack.port).via;
+    return this.#ourVia;
+  }
+
   /** branch() speaks for this transaction from now on. */
   use(tx: number): void {
     this.#tx = tx;
@@ -40,7 +48,7 @@ export class InDialog {
     const { dialogs } = this;
     const { port } = this.stack;
     const at = port.slot();
-    const end = dialogs.writeRequest(dialog, METHOD.ACK, cseq, port.ip, port.port, this.#ackBranch, null, port.tx, at);
+    const end = dialogs.writeRequest(dialog, METHOD.ACK, cseq, this.#via(), this.#ackBranch, null, port.tx, at);
     port.commit(end - at, dialogs.hopIp(dialog), dialogs.hopPort(dialog));
   }
 
@@ -53,7 +61,7 @@ export class InDialog {
     this.#tx = tx;
     const at = port.slot();
     const cseq = dialogs.nextCseq(dialog);
-    const end = dialogs.writeRequest(dialog, METHOD.BYE, cseq, port.ip, port.port, branch, reason, port.tx, at);
+    const end = dialogs.writeRequest(dialog, METHOD.BYE, cseq, this.#via(), branch, reason, port.tx, at);
     if (client.send(tx, at, end - at, dialogs.hopIp(dialog), dialogs.hopPort(dialog), nowUs)) return tx;
     client.drop(tx);
     return -1;

@@ -1,6 +1,7 @@
+import type { Local } from './local.js';
 import { sdpLength, writeSdp } from './sdp.js';
 import { writeTag } from './tag.js';
-import { ascii, writeBytes, writePadded, writeUint } from './text.js';
+import { ascii, latin1, writeBytes, writePadded, writeUint } from './text.js';
 
 /**
  * Writes our INVITEs from parts that were encoded once. The Request-URI's user is the call's number, nine digits: it
@@ -9,8 +10,9 @@ import { ascii, writeBytes, writePadded, writeUint } from './text.js';
 export const NUMBER_DIGITS = 9;
 
 export interface InviteIdentity {
+  /** Of the SDP. */
   ip: number;
-  port: number;
+  local: Local;
   /** host or host:port of the Request-URI and To. */
   domain: string;
   /** Fixed user of the Request-URI; null: the call's number. */
@@ -38,14 +40,15 @@ export class InviteWriter {
     const host = `${id.ip >>> 24}.${(id.ip >>> 16) & 255}.${(id.ip >>> 8) & 255}.${id.ip & 255}`;
     this.#user = id.user === null ? null : ascii(id.user);
     this.#start = ascii('INVITE sip:');
-    this.#via = ascii(`@${id.domain} SIP/2.0\r\nVia: SIP/2.0/UDP ${host}:${id.port};rport;branch=`);
+    const { via, host: contactHost, params } = id.local;
+    this.#via = ascii(`@${id.domain} SIP/2.0\r\nVia: ${latin1(via, 0, via.length)};rport;branch=`);
     this.#from = ascii(`\r\nMax-Forwards: 70\r\nFrom: <sip:deadair@${host}>;tag=`);
     this.#to = ascii('\r\nTo: <sip:');
     this.#afterTo = ascii(`@${id.domain}>\r\nCall-ID: `);
     this.#callId = ascii(`${id.runTag}-`);
     this.#host = ascii(`@${host}`);
     this.#rest = ascii(
-      `\r\nCSeq: 1 INVITE\r\nContact: <sip:deadair@${host}:${id.port}>\r\nUser-Agent: deadair\r\n` +
+      `\r\nCSeq: 1 INVITE\r\nContact: <sip:deadair@${contactHost}${params}>\r\nUser-Agent: deadair\r\n` +
         'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: ',
     );
   }

@@ -105,8 +105,11 @@ export class SipMessage {
     return i < 0 ? -1 : readUint(this.bytes, this.valueOff[i]!, this.valueOff[i]! + this.valueLen[i]!);
   }
 
-  /** Parses bytes[off, off+len). Returns one of PARSE; on anything but OK the fields are not to be used. */
-  parse(bytes: Uint8Array, off: number, len: number): number {
+  /**
+   * Parses bytes[off, off+len). Returns one of PARSE; on anything but OK the fields are not to be used. `framed`: from a
+   * stream whose messages end where Content-Length says, so that it must be there (RFC 3261 18.3).
+   */
+  parse(bytes: Uint8Array, off: number, len: number, framed = false): number {
     this.bytes = bytes;
     let p = off;
     const limit = off + len;
@@ -234,7 +237,7 @@ export class SipMessage {
     }
     this.bodyOff = p;
     const room = limit - p;
-    if (contentLength > room) return PARSE.BAD_LENGTH;
+    if (contentLength > room || (framed && contentLength < 0)) return PARSE.BAD_LENGTH;
     // RFC 3261 18.3: over UDP bytes beyond Content-Length are dropped; without it the body is the rest.
     this.bodyLen = contentLength < 0 ? room : contentLength;
     this.end = p + this.bodyLen;

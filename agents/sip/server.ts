@@ -1,5 +1,5 @@
 import { DATAGRAM_MAX, type UdpPort } from '../wire/types.js';
-import { T1_US, T2_US, T4_US, TIMEOUT_US } from './client.js';
+import { isReliable, T1_US, T2_US, T4_US, TIMEOUT_US } from './client.js';
 import { METHOD } from './names.js';
 import type { SipMessage } from './parse.js';
 import type { MessageSlab } from './slab.js';
@@ -21,7 +21,7 @@ export interface ServerUser {
 }
 
 /**
- * Server transactions over UDP (RFC 3261 17.2). A request finds its transaction through a 64-bit hash of branch, sent-by
+ * Server transactions (RFC 3261 17.2). A request finds its transaction through a 64-bit hash of branch, sent-by
  * and method (17.2.3; ACK and CANCEL look for their INVITE's): two independent 32-bit hashes, so at 10^6 transactions
  * the chance that any two collide is below 10^-7. Open addressing, linear probing, at most half full.
  */
@@ -145,7 +145,8 @@ export class ServerTransactions {
       if (this.#method[tx] === METHOD.INVITE) {
         this.#state[tx] = status < 300 ? ACCEPTED : COMPLETED;
         this.#intervalUs[tx] = T1_US;
-        this.#timers.set(tx * 2, nowUs + T1_US); // timer G; for a 2xx the UAS core's own repetition (13.3.1.4)
+        // Timer G; for a 2xx the UAS core's own repetition, over streams too: a later hop may be UDP (13.3.1.4).
+        if (status < 300 || !isReliable(port)) this.#timers.set(tx * 2, nowUs + T1_US);
         this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US); // timer H; for a 2xx the core's 64*T1
       } else {
         this.#state[tx] = COMPLETED;
@@ -153,6 +154,8 @@ export class ServerTransactions {
       }
     }
     if (fits) port.commit(len, this.#dstIp[tx]!, this.#dstPort[tx]!);
+    // Timer J is zero over a reliable transport: nothing is kept.
+    if (status >= 200 && this.#method[tx] !== METHOD.INVITE && isReliable(port)) this.#terminate(tx);
   }
 
   /** The request came again: the last response is the answer (17.2.1, 17.2.2). */
@@ -193,6 +196,10 @@ export class ServerTransactions {
   }
 
   #confirm(tx: number, nowUs: number): void {
+    if (isReliable(this.port())) {
+      this.#terminate(tx); // timer I is zero
+      return;
+    }
     this.#state[tx] = CONFIRMED;
     this.#timers.clear(tx * 2);
     this.#timers.set(tx * 2 + 1, nowUs + T4_US); // timer I

@@ -1,6 +1,7 @@
 import { COUNTER_INDEX, type Counters } from '../counters.js';
 import { ipToString, type UdpPort, type Wire } from '../wire/types.js';
-import { ClientTransactions } from './client.js';
+import { ClientTransactions, isReliable } from './client.js';
+import { isFramed } from './local.js';
 import { METHOD } from './names.js';
 import { PARSE, SipMessage } from './parse.js';
 import { refusalOf } from './refuse.js';
@@ -23,6 +24,8 @@ export interface TransactionUser {
   /** A response that no transaction waits for: a 2xx repeated (acknowledge it again), or a stray. */
   onStrayResponse(msg: SipMessage, nowUs: number): void;
   onTimeout(user: number, tx: number, method: number, nowUs: number): void;
+  /** The connection that the request went over is gone: treat as 503 (RFC 3261 8.1.3.1). */
+  onTransportError(user: number, tx: number, method: number, why: string, nowUs: number): void;
   onRetransmit(user: number, method: number): void;
   onNoAck(user: number, tx: number, accepted: boolean, nowUs: number): void;
   onRepeat(user: number, status: number): void;
@@ -39,7 +42,7 @@ export interface StackLimits {
   relays?: boolean;
 }
 
-/** Transport and transaction layers of one UDP socket (RFC 3261 17, 18). */
+/** Transport and transaction layers of one port, of UDP or of a stream (RFC 3261 17, 18). */
 export class SipStack {
   readonly client: ClientTransactions;
   readonly server: ServerTransactions;
@@ -79,8 +82,11 @@ export class SipStack {
   }
 
   bind(wire: Wire, ip: number, port: number): void {
-    this.port = wire.bind(ip, port, (bytes, off, len, srcIp, srcPort, nowUs) =>
-      this.receive(bytes, off, len, srcIp, srcPort, nowUs),
+    this.port = wire.bind(
+      ip,
+      port,
+      (bytes, off, len, srcIp, srcPort, nowUs) => this.receive(bytes, off, len, srcIp, srcPort, nowUs),
+      (peerIp, peerPort, why, nowUs) => this.client.failAll(peerIp, peerPort, why, nowUs),
     );
   }
 
@@ -93,7 +99,7 @@ export class SipStack {
 
   receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
     const { msg } = this;
-    const code = msg.parse(bytes, off, len);
+    const code = msg.parse(bytes, off, len, isFramed(this.port));
     this.#values[COUNTER_INDEX.sipReceived]!++;
     if (code !== PARSE.OK) {
       if (code !== PARSE.KEEP_ALIVE) this.#refuse(code, bytes, off, len, srcIp, srcPort);
@@ -108,7 +114,7 @@ export class SipStack {
     const refusal = refusalOf(code, bytes, off, len, ipToString(srcIp), srcPort, 'deadair');
     if (refusal === null) return;
     this.#values[COUNTER_INDEX.sipSent]!++;
-    this.port.send(refusal.bytes, 0, refusal.bytes.length, srcIp, refusal.port);
+    this.port.send(refusal.bytes, 0, refusal.bytes.length, srcIp, isReliable(this.port) ? srcPort : refusal.port);
   }
 
   #response(nowUs: number): void {
@@ -140,7 +146,8 @@ export class SipStack {
       user.onRequestAgain(server.userOf(again), msg.method);
       return;
     }
-    const tx = server.open(msg, srcIp, responsePort(msg, srcPort));
+    // RFC 3261 18.2.2: over a stream, the connection that the request came over.
+    const tx = server.open(msg, srcIp, isReliable(this.port) ? srcPort : responsePort(msg, srcPort));
     if (tx < 0) {
       this.#values[COUNTER_INDEX.transactionsFull]!++;
       return; // as a full socket buffer would: the peer repeats

@@ -21,10 +21,21 @@ export type MediaSink = (
   nowUs: number,
 ) => void;
 
-/** One bound UDP port. Write at tx[slot()...], then commit: it leaves with the batch, at the latest on wire.flush(). */
+/** What carries SIP (RFC 3261 18, RFC 7118). All but udp are streams: reliable, and a peer is reached over a connection. */
+export type Transport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+export type StreamTransport = Exclude<Transport, 'udp'>;
+
+/**
+ * One bound port of UDP, or of a stream that is written to in the same way: the port finds or opens the connection to
+ * (dstIp, dstPort). Write at tx[slot()...], then commit: it leaves with the batch, at the latest on wire.flush().
+ */
 export interface UdpPort {
   readonly ip: number;
   readonly port: number;
+  /** Absent: udp. */
+  readonly transport?: Transport;
+  /** What Via and Contact say instead of ip:port: a name that nobody can look up (RFC 7118 5). */
+  readonly sentBy?: string;
   readonly tx: Uint8Array;
   /** Offset in `tx` where the next datagram of up to DATAGRAM_MAX bytes may be written. Stable until commit(). */
   slot(): number;
@@ -35,6 +46,12 @@ export interface UdpPort {
   drops?(): number;
   close(): void;
 }
+
+/**
+ * The connection to (ip, port) could not be made, or is gone; what was committed to it may not have arrived. `why` is
+ * one or two words for a record. Streams only.
+ */
+export type Lost = (ip: number, port: number, why: string, nowUs: number) => void;
 
 export type MediaPortsKind = 'raw' | 'sockets' | 'dgram' | 'memory';
 
@@ -70,11 +87,11 @@ export interface MediaRange {
 }
 
 export interface Wire {
-  readonly kind: 'linux' | 'dgram' | 'memory';
+  readonly kind: 'linux' | 'dgram' | 'memory' | 'stream';
   readonly counters: WireCounters;
   nowUs(): number;
   /** port 0 = any free one. Throws HarnessError PORT_IN_USE. */
-  bind(ip: number, port: number, sink: Sink): UdpPort;
+  bind(ip: number, port: number, sink: Sink, lost?: Lost): UdpPort;
   openMedia(range: MediaRange, sink: MediaSink): MediaPorts;
   flush(): void;
   close(): void;

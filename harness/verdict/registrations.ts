@@ -11,7 +11,7 @@ const FRAME = (name: string): string => `(SELECT sum(value) FROM (
 export async function judgeRegistrations(run: OpenRun): Promise<Registrations | null> {
   const r =
     await run.one(`SELECT count(DISTINCT phone) AS phones, count(DISTINCT tenant) AS tenants, count(*) AS attempts,
-      count(*) FILTER (outcome_name = 'registered') AS registered, count(*) FILTER (outcome_name IN ('rejected', 'timeout')) AS failed,
+      count(*) FILTER (outcome_name = 'registered') AS registered, count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected')) AS failed,
       count(*) FILTER (outcome_name = 'timeout') AS timeouts, count(*) FILTER (outcome_name = 'superseded') AS superseded,
       count(*) FILTER (outcome_name = 'open') AS open, sum(n401) AS challenged, sum(n503) AS refused,
       sum(retransmissions) AS retransmissions, ${FRAME('registeredPhones')} AS up,
@@ -50,8 +50,8 @@ export const RRD = "CASE WHEN outcome_name = 'registered' THEN doneMs - startedM
 
 /** RFC 6076 4.2: attempts that ended in a refusal other than a challenge, or in timer F; of all that ended. */
 export async function ineffectiveOf(run: OpenRun): Promise<[hit: number, total: number]> {
-  const r = await run.one(`SELECT count(*) FILTER (outcome_name IN ('rejected', 'timeout')) AS hit,
-    count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'registered')) AS total FROM registrations`);
+  const r = await run.one(`SELECT count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected')) AS hit,
+    count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected', 'registered')) AS total FROM registrations`);
   return [num(r, 'hit'), num(r, 'total')];
 }
 

@@ -116,6 +116,9 @@ export class StackBench implements TransactionUser {
   onTimeout(user: number, _tx: number, method: number): void {
     this.#note(`timeout ${user} ${Object.keys(METHOD)[method]}`);
   }
+  onTransportError(user: number, _tx: number, method: number, why: string): void {
+    this.#note(`${why} ${user} ${Object.keys(METHOD)[method]}`);
+  }
   onRetransmit(user: number, method: number): void {
     this.#note(`again ${user} ${Object.keys(METHOD)[method]}`);
   }
