@@ -6,9 +6,9 @@ export function addAutopsy(program: Command): void {
     .command('autopsy')
     .description('the timeline of one call: what both ends saw, what ended it, why, and the evidence')
     .argument('<run>', 'directory of a run, for example results/peak-dial-…')
-    .argument('[call]', 'number or Call-ID; without it, the first bad call of each cause')
+    .argument('[call]', 'number or Call-ID; without it, the call that its people would complain of first')
     .action(async (runDir: string, call: string | undefined) => {
-      const { autopsyText } = await import('./engine.js');
+      const { autopsyText } = await import('../report/autopsy.js');
       printResult(await autopsyText(runDir, call));
     });
 }

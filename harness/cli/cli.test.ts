@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Progress } from '../engine/types.js';
 import { EXIT, HarnessError } from '../errors.js';
 import { netRaw, nodeVersion, openFiles, portRange, receiveBuffer } from './checks.js';
 import { exitCodeOf } from './demo.js';
-import type { Progress } from './engine.js';
+
 import { table } from './output.js';
 import { report, runCli } from './program.js';
 import { progressPrinter } from './progress.js';
@@ -104,7 +105,9 @@ describe('progress', () => {
     for (let t = 0; t <= 12_000; t += 500) printer.update('peak-dial', at(t));
     printer.done();
     expect(written).toHaveLength(3);
-    expect(written[1]).toBe('peak-dial  5/47 s  offered 170  started 170  answered 170  open 5  ended 165\n');
+    expect(written[1]).toBe(
+      'peak-dial  5 s (at most 47 s)  offered 170  started 170  answered 170  open 5  ended 165\n',
+    );
   });
 
   it('is one rewritten line on a terminal, no wider than it', () => {

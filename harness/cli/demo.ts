@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, type ExitCode } from '../errors.js';
+import type { RunResult } from '../run.js';
 import type { Verdict } from '../verdict/types.js';
-import type { RunResult } from './engine.js';
 import { onInterrupt } from './interrupt.js';
 import { makeOutDir } from './out-dir.js';
 import { printResult, table } from './output.js';
@@ -31,12 +31,12 @@ export function addDemo(program: Command): void {
 }
 
 async function demo(flags: { out: string; simulate?: boolean; logFile?: string }): Promise<void> {
-  const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, engine] = await Promise.all([
+  const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, { runPlan }] = await Promise.all([
     import('../plan/load.js'),
     import('../plan/resolve.js'),
     import('./log.js'),
     import('./progress.js'),
-    import('./engine.js'),
+    import('../run.js'),
   ]);
   const loaded = await loadScenario(SCENARIO);
   const log = openLog(flags.logFile);
@@ -52,7 +52,7 @@ async function demo(flags: { out: string; simulate?: boolean; logFile?: string }
         try {
           const plan = resolvePlan(loaded, { ...options, ...(flags.simulate ? { simulate: true } : {}) });
           const onProgress = (p: Parameters<typeof progress.update>[1]): void => progress.update(label, p);
-          return await engine.runPlan(plan, { outDir, onProgress, signal, log });
+          return await runPlan(plan, { outDir, onProgress, signal, log });
         } catch (error) {
           failed.abort(error);
           throw error;

@@ -42,12 +42,12 @@ export function addRun(program: Command): void {
 }
 
 async function run(ref: string, flags: RunFlags): Promise<void> {
-  const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, engine] = await Promise.all([
+  const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, { runPlan }] = await Promise.all([
     import('../plan/load.js'),
     import('../plan/resolve.js'),
     import('./log.js'),
     import('./progress.js'),
-    import('./engine.js'),
+    import('../run.js'),
   ]);
   const plan = resolvePlan(await loadScenario(ref), flags);
   const outDir = makeOutDir(flags.out);
@@ -55,14 +55,15 @@ async function run(ref: string, flags: RunFlags): Promise<void> {
   const progress = progressPrinter(process.stderr);
   const interrupt = onInterrupt();
   try {
-    const result = await engine.runPlan(plan, {
+    const result = await runPlan(plan, {
       outDir,
       onProgress: (p) => progress.update(plan.scenario, p),
       signal: interrupt.signal,
       log,
     });
     progress.done();
-    printResult(flags.json ? JSON.stringify(result.verdict, null, 2) : await engine.summaryText(result.verdict));
+    const { summaryText } = await import('../report/summary.js');
+    printResult(flags.json ? JSON.stringify(result.verdict, null, 2) : summaryText(result.verdict));
     if (!flags.json) printResult(`report: ${join(result.runDir, 'report.html')}`);
     process.exitCode = interrupt.signal.aborted ? EXIT.INTERRUPTED : result.exitCode;
   } finally {

@@ -36,7 +36,10 @@ export function addUas(program: Command): void {
 }
 
 async function uas(flags: UasFlags): Promise<void> {
-  const [{ serveUas }, { authorise, ipv4Of }] = await Promise.all([import('./engine.js'), import('../plan/target.js')]);
+  const [{ serveUas }, { authorise, ipv4Of }] = await Promise.all([
+    import('../uas-server.js'),
+    import('../plan/target.js'),
+  ]);
   const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', `--listen ${flags.listen}: ${why}`);
   const match = /^([^:]+):(\d+)$/.exec(flags.listen);
   if (match === null) throw bad('expected host:port, for example 127.0.0.1:5060');

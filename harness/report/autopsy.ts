@@ -4,7 +4,7 @@ import { HarnessError } from '../errors.js';
 import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { CauseFinding } from '../verdict/types.js';
-import { duration } from './format.js';
+import { duration, printable } from './format.js';
 import { readingsAround } from './readings.js';
 import { at, audioOf, momentsOf, n } from './timeline.js';
 
@@ -72,7 +72,7 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
   const ids = [row.caller_callId, row.callee_callId].filter((id) => typeof id === 'string' && id !== '');
   const out = [
     `call ${n(row, 'callNo')} of run ${run.env.runId}: ${defects.length === 0 ? `nothing wrong (${row.outcome})` : defects.join('; ')}`,
-    `Call-ID ${[...new Set(ids)].join(' and ')}`,
+    `Call-ID ${printable([...new Set(ids)].join(' and '))}`,
     '',
   ];
   const lines = momentsOf(row).map((m) => ({ tMs: m.tMs, text: m.text }));

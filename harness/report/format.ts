@@ -25,8 +25,19 @@ export function decimals(x: number | null, digits = 2): string {
   return x === null ? '-' : x.toFixed(digits);
 }
 
+/**
+ * What a stranger wrote (Call-ID, reason phrase), for a terminal or a file: control characters would move the cursor, forge
+ * lines, or end an XML parser (XML 1.0 2.2).
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\ufffe\uffff]/gu, '\ufffd');
+}
+
 export function escapeXml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  // Tab, LF and CR are allowed in XML.
+  return text
+    .replace(/(?![\t\n\r])[\p{Cc}\ufffe\uffff]/gu, '\ufffd')
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 /** Dotted quad. */

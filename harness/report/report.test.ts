@@ -69,6 +69,28 @@ it('HTML: one file, no network, plots and ladders in it', async () => {
     expect(html).toContain(text);
 });
 
+describe('what strangers wrote', () => {
+  it('cannot become markup, a second line, or an escape sequence', async () => {
+    const hostile = new SyntheticRun();
+    const leg = refused(1, 1000, 503);
+    leg.callId = '<script>alert(1)</script>';
+    leg.reasonText = '</pre><img src=x>\x1b[2J\nBYE';
+    hostile.add(goodCall(2, 0).caller, leg);
+    const dir = await hostile.finish();
+    try {
+      const judged = await judge(dir, { injectedCause: null, budgets: [], faults: [], command: 'deadair' });
+      const html = await reportHtml(dir, judged);
+      expect(html).toContain('&#60;script&#62;alert(1)');
+      expect(html).not.toMatch(/<script>alert|<img/);
+      const text = await autopsyText(dir, '1');
+      expect(text).not.toContain('\x1b');
+      expect(text).toContain('</pre><img src=x>\ufffd[2J\ufffdBYE');
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
 describe('autopsy', () => {
   it('tells the worst call from INVITE to BYE, with cause and cure', async () => {
     const text = await autopsyText(run.dir);

@@ -3,7 +3,7 @@ import type { Quantiles, Verdict } from '../verdict/types.js';
 import { defectsOf } from './autopsy.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
-import { title } from './summary.js';
+import { missingText, title } from './summary.js';
 import { at, n } from './timeline.js';
 
 /** Parts of the HTML report, in the order in which they are read. */
@@ -22,7 +22,7 @@ export function causes(v: Verdict): string {
     (
       c,
     ) => `<div class="card"><h3>${esc(c.cause)} <span class="soft">${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)} of the run${c.expected ? ', as configured' : ''}</span></h3>
-<p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul><p class="cure"><b>Cure.</b> ${esc(c.cure)}</p></div>`,
+<p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul>${c.missing.length === 0 ? '' : `<p class="soft">Not seen: ${esc(c.missing.join(', '))}. With it this would be surer, or ruled out.</p>`}<p class="cure"><b>Cure.</b> ${esc(c.cure)}</p></div>`,
   );
   return `<h2>Why ${plural(v.calls.bad, 'call')} went bad</h2>${cards.join('')}${attribution(v)}`;
 }
@@ -134,7 +134,7 @@ export function generator(v: Verdict): string {
     ],
     ['workers', g.workers.map((w) => `${w.name} ${w.died ? 'died' : percent(w.cpuBusy)}`).join(', ')],
     ['media, wire', `${g.mediaBackend}, ${g.wire}`],
-    ['telemetry missing', v.sourcesMissing.join(', ') || 'none'],
+    ['telemetry missing', v.sourcesMissing.length === 0 ? 'none' : missingText(v)],
   ];
   return `<h2>How the generator fared</h2><p>${esc(g.text)}.</p><div class="scroll"><table>${rows.map(([k, x]) => `<tr><th>${esc(k!)}</th><td>${esc(x!)}</td></tr>`).join('')}</table></div>`;
 }

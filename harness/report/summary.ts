@@ -125,12 +125,19 @@ export function summaryText(v: Verdict): string {
     out.push(...block('budgets', lines));
   }
   out.push(...block('generator', [v.generator.text]));
-  if (v.sourcesMissing.length > 0)
-    out.push(
-      ...block('not seen', [`no telemetry from ${v.sourcesMissing.join(', ')}: causes rest on the calls alone`]),
-    );
+  if (v.sourcesMissing.length > 0) out.push(...block('not seen', [missingText(v)]));
   out.push(...block('again', [v.reproduce]));
   return `${out.join('\n')}\n`;
+}
+
+/** What could not be asked, and what that means for the causes. */
+export function missingText(v: Verdict): string {
+  const doubtful = v.causes.filter((c) => c.missing.length > 0).map((c) => c.cause);
+  const rests =
+    doubtful.length === 0
+      ? 'no cause above needed it'
+      : `${doubtful.join(', ')} rest${doubtful.length === 1 ? 's' : ''} on what the calls show`;
+  return `no telemetry from ${v.sourcesMissing.join(', ')}: ${rests}`;
 }
 
 function cell(text: string): string {
@@ -169,7 +176,7 @@ export function summaryMarkdown(v: Verdict): string {
   out.push('| | |', '| --- | --- |', ...rows.map(([k, x]) => `| ${k} | ${cell(x)} |`), '');
   for (const c of v.causes) {
     out.push(
-      `### ${c.cause}: ${plural(c.calls, 'call')}, confidence ${decimals(c.confidence)}`,
+      `### ${c.cause}: ${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}`,
       '',
       `${c.summary}.`,
       '',
@@ -183,6 +190,7 @@ export function summaryMarkdown(v: Verdict): string {
       '',
     );
   }
+  if (v.sourcesMissing.length > 0) out.push(`Not seen: ${missingText(v)}.`, '');
   out.push(`Generator: ${v.generator.text}.`, '', '```sh', v.reproduce, '```', '');
   return out.join('\n');
 }

@@ -1,5 +1,5 @@
 import type { Row } from '../verdict/read.js';
-import { duration, ipv4 } from './format.js';
+import { duration, ipv4, printable } from './format.js';
 
 /** One call as a list of moments, from a row of the view `calls`. The autopsy prints it, the ladder draws it. */
 
@@ -27,7 +27,7 @@ export function reasonText(row: Row, side: 'caller' | 'callee'): string {
   const parts: string[] = [];
   if (n(row, `${side}_q850Cause`) > 0) parts.push(`Q.850;cause=${n(row, `${side}_q850Cause`)}`);
   if (n(row, `${side}_sipCause`) > 0) parts.push(`SIP;cause=${n(row, `${side}_sipCause`)}`);
-  const text = String(row[`${side}_reasonText`] ?? '');
+  const text = printable(String(row[`${side}_reasonText`] ?? ''));
   if (parts.length === 0) return text === '' ? '' : ` (${text})`;
   return `, Reason ${parts.join(', ')}${text === '' ? '' : ` "${text}"`}`;
 }

@@ -23,7 +23,7 @@ export async function metricValues(run: OpenRun, wanted: ReadonlySet<string>): P
     srd_ms: calls('srd_ms'),
     srd_failed_ms: calls('srd_failed_ms'),
     sdd_ms: calls('sdd_ms'),
-    sdt_ms: calls('talk_ms', "outcome = 'completed'"),
+    sdt_ms: calls('talk_ms', 'completed'),
     pdd_ms: calls('pdd_ms'),
     mos: bothWays('mos'),
     loss_pct: bothWays('loss', 100),

@@ -66,8 +66,9 @@ const TIMED = `CREATE TEMP VIEW timed AS
     caller_ringingMs - caller_startedMs AS pdd_ms,
     -- RFC 6076 4.3.1 (SRD, successful): INVITE to the first status that is not 100; the 2xx where no 18x came.
     CASE WHEN answered THEN least(caller_ringingMs, answered_ms) - caller_startedMs END AS srd_ms,
-    -- RFC 6076 4.3.2 (SRD, failed): INVITE to its 4xx-6xx; the 487 that our own CANCEL asked for is none.
-    CASE WHEN final_code >= 400 AND outcome = 'rejected' THEN caller_rejectedMs - caller_startedMs END AS srd_failed_ms,
+    -- RFC 6076 4.3.2 (SRD, failed): INVITE to its 4xx-6xx, but for the challenges 401, 402 and 407; the 487 that our own
+    -- CANCEL asked for is none.
+    CASE WHEN final_code >= 400 AND final_code NOT IN (401, 402, 407) AND outcome = 'rejected' THEN caller_rejectedMs - caller_startedMs END AS srd_failed_ms,
     -- INVITE to 2xx; holds the callee's ringing time.
     answered_ms - caller_startedMs AS setup_ms,
     -- RFC 6076 4.4 (SDD): BYE sent to its answer, or to Timer F.
@@ -137,6 +138,8 @@ const AUDIO = STEPS.map(
 
 const CALLS = `CREATE TEMP VIEW calls AS
   SELECT *,
+    -- RFC 6076 4.9: answered, and ended by the wish of a party: the caller's, or the callee's own.
+    outcome = 'completed' OR (outcome = 'dropped' AND NOT dropped) AS completed,
     (dead_air OR one_way OR poor_mos OR crossed_audio OR dropped OR failed OR cancelled_slow OR no_ack OR bye_failed) AS bad
   FROM (SELECT *,
     least(a2b_mos, b2a_mos) AS mos,

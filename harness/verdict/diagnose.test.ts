@@ -155,13 +155,19 @@ describe('dead air has three look-alikes', () => {
 describe('503 has three look-alikes', () => {
   const cps = (tMs: number) => ({
     calls: 20 + tMs / 100,
+    attempts_total: tMs / 50 + (tMs < 20_000 ? 0 : (Math.min(tMs, 24_000) - 19_000) / 10),
+    rejected_total: tMs < 20_000 ? 0 : (Math.min(tMs, 24_000) - 19_000) / 20,
+  });
+  /** It takes nothing any more. */
+  const broken = (tMs: number) => ({
+    calls: 20 + Math.min(tMs, 19_000) / 100 - Math.max(0, tMs - 19_000) / 1000,
     attempts_total: tMs / 10,
-    rejected_total: tMs < 20_000 || tMs > 24_000 ? 0 : (tMs - 19_000) / 20,
+    rejected_total: Math.max(0, tMs - 19_000) / 10,
   });
   const channels = (tMs: number) => ({
     calls: tMs < 20_000 ? tMs / 1000 : 20,
     attempts_total: tMs / 10,
-    rejected_total: tMs < 20_000 || tMs > 24_000 ? 0 : (tMs - 19_000) / 20,
+    rejected_total: tMs < 20_000 ? 0 : (Math.min(tMs, 24_000) - 19_000) / 20,
   });
 
   it.each([
@@ -174,6 +180,24 @@ describe('503 has three look-alikes', () => {
   ] as const)('%s (Q.850 cause %i)', async (cause, q850, source, readings) => {
     const made = run(30, (callNo, atMs) => refused(callNo, atMs, 503, q850));
     expect(await causes(made.calm(END, [source]).telemetry(source, END, readings))).toEqual({ [cause]: 30 });
+  });
+
+  it('a trunk that refuses everything has no limit, it is broken', async () => {
+    const made = run(30, (callNo, atMs) => refused(callNo, atMs, 503));
+    expect(await causes(made.calm(END, ['trunk']).telemetry('trunk', END, broken))).toEqual({ unknown: 30 });
+  });
+
+  it('a counter that was high before the run began has not risen', async () => {
+    const made = run(30, (callNo, atMs) => refused(callNo, 200 + atMs / 100, 503));
+    const old = { calls: 20, attempts_total: 1e6, rejected_total: 5e5 };
+    expect(await causes(made.calm(END, ['trunk']).telemetry('trunk', END, () => old))).toEqual({ unknown: 30 });
+  });
+
+  it('an INVITE that found our own table full was never on the wire', async () => {
+    const made = run(30, (callNo, atMs) =>
+      unanswered(goodCall(callNo, atMs).caller, { outcome: 'timeout', endedBy: 'nobody', endedMs: atMs }),
+    );
+    expect(await causes(made.calm(END))).toEqual({ 'generator-limited': 30 });
   });
 
   it('that nothing explains is unknown', async () => {
@@ -224,6 +248,22 @@ describe('silence of the signalling', () => {
     );
     made.calm(END).telemetry('node', 19_000, () => ({ calls: 1, threads_busy: 1, threads_max: 16 }), 'node-2');
     expect(await causes(made)).toEqual({ 'node-down': 30 });
+  });
+});
+
+describe('what is not there', () => {
+  const lost = (callNo: number, atMs: number) =>
+    unanswered(goodCall(callNo, atMs).caller, {
+      outcome: 'timeout',
+      endedBy: 'timer',
+      endedMs: atMs + 32_000,
+      tryingMs: Number.NaN,
+      ringingMs: Number.NaN,
+    });
+
+  it('when every reading stops, the collector went, not the node', async () => {
+    const made = run(2, lost).calm(19_000);
+    expect(await causes(made)).toEqual({ unknown: 2 });
   });
 });
 

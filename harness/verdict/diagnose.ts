@@ -1,6 +1,6 @@
 import { GENERATOR_DROPS } from './causes/generator-limited.js';
 import { CAUSE_RULES } from './causes/index.js';
-import { gradeCalls, readPlatform } from './platform.js';
+import { gradeCalls, readPlatform, type Source, sourcesSeen } from './platform.js';
 import type { OpenRun, Row } from './read.js';
 import { type CauseRule, nice, num } from './rule.js';
 import type { CauseFinding, EvidenceLine } from './types.js';
@@ -29,11 +29,13 @@ export async function diagnose(run: OpenRun): Promise<CauseFinding[]> {
     SELECT cause, count(*) AS calls, avg(confidence) AS confidence, min(wrong_ms) AS since, max(wrong_ms) AS until
     FROM verdicts JOIN suspects USING (callNo) GROUP BY cause ORDER BY (cause = 'unknown'), calls DESC, cause`);
   const findings: CauseFinding[] = [];
-  for (const row of found) findings.push(await finding(run, row));
+  const seen = await sourcesSeen(run);
+  for (const row of found) findings.push(await finding(run, row, seen));
   return findings;
 }
 
-const UNKNOWN: Pick<CauseRule, 'summary' | 'cure' | 'evidence'> = {
+const UNKNOWN: Pick<CauseRule, 'summary' | 'needs' | 'cure' | 'evidence'> = {
+  needs: [...new Set(CAUSE_RULES.flatMap((r) => r.needs))] satisfies Source[],
   summary: 'No cause explains these calls with what was recorded',
   cure: 'Look at one of them with deadair autopsy, and add the telemetry that is missing.',
   evidence: [
@@ -62,7 +64,7 @@ const UNKNOWN: Pick<CauseRule, 'summary' | 'cure' | 'evidence'> = {
   ],
 };
 
-async function finding(run: OpenRun, row: Row): Promise<CauseFinding> {
+async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promise<CauseFinding> {
   const name = String(row.cause);
   const rule = CAUSE_RULES.find((r) => r.name === name) ?? UNKNOWN;
   await run.exec(`CREATE OR REPLACE TEMP TABLE mine AS
@@ -82,6 +84,7 @@ async function finding(run: OpenRun, row: Row): Promise<CauseFinding> {
     untilMs: num(row, 'until'),
     evidence,
     cure: rule.cure,
+    missing: rule.needs.filter((s) => !seen.has(s)),
     ...('expected' in rule && rule.expected ? { expected: true } : {}),
   };
 }

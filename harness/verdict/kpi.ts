@@ -47,7 +47,7 @@ async function histogram(run: OpenRun, expression: string, where: string): Promi
 
 export async function callKpis(run: OpenRun): Promise<Verdict['calls']> {
   const c = await run.one(`SELECT count(*) AS total,
-      count(*) FILTER (answered) AS answered, count(*) FILTER (outcome = 'completed') AS completed,
+      count(*) FILTER (answered) AS answered, count(*) FILTER (completed) AS completed,
       count(*) FILTER (dropped) AS dropped, count(*) FILTER (outcome = 'rejected') AS rejected,
       count(*) FILTER (outcome = 'cancelled') AS cancelled, count(*) FILTER (outcome = 'timeout') AS timeout,
       count(*) FILTER (outcome = 'open') AS open, count(*) FILTER (bad) AS bad,
@@ -100,7 +100,7 @@ export async function ratios(
       count(*) FILTER (answered) AS answered,
       count(*) FILTER (answered OR final_code IN (480, 486, 600, 603)) AS effective,
       count(*) FILTER (NOT answered AND (final_code IN (408, 500, 503, 504) OR outcome = 'timeout')) AS ineffective,
-      count(*) FILTER (outcome = 'completed') AS completed, count(*) FILTER (dropped) AS dropped
+      count(*) FILTER (completed) AS completed, count(*) FILTER (dropped) AS dropped
     FROM graded WHERE has_caller`);
   const [invites, direct, answered] = [num(r, 'invites'), num(r, 'direct'), num(r, 'answered')];
   return {
@@ -122,7 +122,7 @@ async function sipMetrics(run: OpenRun): Promise<SipMetrics> {
     pddMs: await quantiles(run, 'pdd_ms'),
     setupMs: await quantiles(run, 'setup_ms'),
     sddMs: await quantiles(run, 'sdd_ms'),
-    sdtMs: await quantiles(run, 'talk_ms', "outcome = 'completed'"),
+    sdtMs: await quantiles(run, 'talk_ms', 'completed'),
     ser: share(of.ser),
     seer: share(of.seer),
     isa: share(of.isa),

@@ -3,7 +3,8 @@ import type { OpenRun } from './read.js';
 /**
  * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr, registrar), one row per reading and
  * instance, one column per metric. A cumulative counter `x_total` gives a column `x`: how much it rose since the reading
- * before (`t_prev`). A metric that was never read is NULL, so a rule that needs it finds nothing.
+ * before (`t_prev`). The first reading has risen by nothing: a platform may have counted for months before the run, and
+ * ours is read before its first call. A metric that was never read is NULL, so a rule that needs it finds nothing.
  */
 const METRICS = {
   nat: ['sessions', 'sessions_max', 'refused_total', 'expired_total', 'no_session_total'],
@@ -46,7 +47,7 @@ export async function readPlatform(run: OpenRun): Promise<void> {
     const gauges = metrics.map((m) => `max(value) FILTER (metric = '${m}') AS ${m}`).join(', ');
     const rises = metrics
       .filter((m) => m.endsWith(TOTAL))
-      .map((m) => `greatest(0, ${m} - coalesce(lag(${m}) OVER readings, 0)) AS ${m.slice(0, -TOTAL.length)}`);
+      .map((m) => `greatest(0, ${m} - coalesce(lag(${m}) OVER readings, ${m})) AS ${m.slice(0, -TOTAL.length)}`);
     await run.exec(`CREATE OR REPLACE TEMP TABLE ${source} AS
       SELECT *, coalesce(lag(t) OVER readings, 0) AS t_prev${rises.map((r) => `, ${r}`).join('')}
       FROM (SELECT tMs AS t, instance, ${gauges} FROM telemetry WHERE source = '${source}' GROUP BY tMs, instance)
@@ -85,7 +86,7 @@ const RAW_CALLER =
   'intendedMs tryingMs ringingMs rejectedMs byeMs endedMs byeCode ended_by_name remoteMediaIp reasonText retryAfterS callId count100 count180 count183';
 const DERIVED = `callNo has_caller has_callee started_ms answered_ms bye_ms ended_ms outcome final_code q850 sip_cause answered
   lateness_ms talk_end_ms talk_ms pdd_ms srd_ms srd_failed_ms setup_ms sdd_ms mos media
-  dead_air one_way poor_mos crossed_audio dropped failed cancelled_slow no_ack bye_failed bad`;
+  dead_air one_way poor_mos crossed_audio completed dropped failed cancelled_slow no_ack bye_failed bad`;
 const PER_DIRECTION =
   'expected_pkts recv judged loss seq_loss late burst_r jitter_ms max_gap_ms silence first_ms mos dead'.split(' ');
 

@@ -20,7 +20,10 @@ export interface Evidence {
 export interface CauseRule {
   name: Cause;
   summary: string;
-  /** Telemetry that the rule wants; what is missing costs confidence. */
+  /**
+   * Telemetry that would confirm the cause or rule it out. Where it is missing the rule itself is less sure, and the finding
+   * names what was missing.
+   */
   needs: readonly Source[];
   cure: string;
   expected?: boolean;

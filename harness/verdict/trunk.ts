@@ -3,25 +3,31 @@ import { type Evidence, nice, num, span } from './rule.js';
 /**
  * What both trunk causes share. A trunk refuses for one of two reasons, and its numbers tell which when it gave none:
  * at a channel limit the calls stand at their highest, flat, whenever one is refused; at a CPS limit the calls go on
- * rising (or falling) while the accepted attempts per second stand.
+ * rising (or falling) while the trunk accepts as many in a second as it ever does. A trunk that refuses while it accepts
+ * little or nothing has neither limit: it is broken, and `looks_like` is NULL.
  */
 export const TRUNK_REFUSALS = `CREATE OR REPLACE TEMP TABLE trunk_refusals AS
   WITH peak AS (SELECT instance, max(calls) AS most FROM trunk GROUP BY instance),
   shape AS (SELECT instance, avg((calls >= most - greatest(1, 0.01 * most))::INT) AS at_peak
-            FROM trunk JOIN peak USING (instance) WHERE rejected > 0 GROUP BY instance)
+            FROM trunk JOIN peak USING (instance) WHERE rejected > 0 GROUP BY instance),
+  seconds AS (SELECT instance, floor(t / 1000) AS s, sum(attempts - rejected) AS accepted, sum(rejected) AS refused
+              FROM trunk GROUP BY ALL),
+  pace AS (SELECT instance, coalesce(max(accepted) FILTER (refused > 0) >= 0.8 * max(accepted), false) AS at_pace
+           FROM seconds GROUP BY instance)
   SELECT instance, t_prev, t, rejected, calls, most, attempts,
-    CASE WHEN at_peak >= 0.8 THEN 34 ELSE 42 END AS looks_like,
+    CASE WHEN at_peak >= 0.8 THEN 34 WHEN at_pace THEN 42 END AS looks_like,
     1000.0 * (attempts - rejected) / greatest(1, t - t_prev) AS accepted_per_s
-  FROM trunk JOIN peak USING (instance) JOIN shape USING (instance) WHERE rejected > 0`;
+  FROM trunk JOIN peak USING (instance) JOIN shape USING (instance) JOIN pace USING (instance) WHERE rejected > 0`;
 
 /** Calls refused with a 5xx whose Reason, or for want of one the trunk's numbers, speak for the Q.850 `cause`. */
 export function refusedBy(cause: 34 | 42): string {
   return `
     WITH watched AS (SELECT count(*) > 0 AS yes FROM trunk),
-    hits AS (SELECT s.*, (SELECT max(looks_like) FROM trunk_refusals
-                          WHERE caller_rejectedMs BETWEEN t_prev - 500 AND t + 1000) AS looks_like FROM suspects s)
+    hits AS (SELECT s.*, r.looks_like, coalesce(r.refused, false) AS refused FROM suspects s LEFT JOIN (
+      SELECT callNo, max(looks_like) AS looks_like, true AS refused
+      FROM suspects JOIN trunk_refusals ON caller_rejectedMs BETWEEN t_prev - 500 AND t + 1000 GROUP BY callNo) r USING (callNo))
     SELECT callNo, CASE
-        WHEN q850 = ${cause} AND looks_like IS NOT NULL THEN 0.97
+        WHEN q850 = ${cause} AND refused THEN 0.97
         WHEN q850 = ${cause} AND NOT watched.yes THEN 0.85
         WHEN q850 = ${cause} THEN 0.6
         ELSE 0.75 END AS confidence

@@ -36,6 +36,8 @@ export interface CauseFinding {
   untilMs: number;
   evidence: EvidenceLine[];
   cure: string;
+  /** Telemetry that would have confirmed it or ruled it out, and was not there. */
+  missing: string[];
   /** A policy that did what it is for (a tenant's cap), not a defect. */
   expected?: boolean;
 }

@@ -13,7 +13,11 @@ export default defineScenario({
     burst: integer(150, { unit: 'calls', doc: 'INVITEs in the one second of the burst' }),
     plateauCps: number(0, { unit: 'calls/s', doc: 'calls that go on arriving after the burst' }),
     plateauMs: integer(10_000, { unit: 'ms', min: 1, doc: 'for how long, if plateauCps is not 0' }),
-    graceMs: integer(5000, { unit: 'ms', doc: 'what a call may take beyond its longest ringing and talk' }),
+    // 64*T1 = 32 s: a BYE that is lost, and all its repeats, ends the call no later (RFC 3261 17.1.2.2, timer F).
+    graceMs: integer(33_000, {
+      unit: 'ms',
+      doc: 'what a call may take beyond its longest ringing and talk; a run ends as soon as no call is up',
+    }),
     callerWorkers: integer(1, { min: 1, max: 64, doc: 'threads that place calls' }),
     maxCallsPerWorker: integer(4096, { unit: 'calls', min: 1, max: 65_536, doc: 'calls up at once in one thread' }),
     stallAtMs: integer(8000, { unit: 'ms', platform: true, doc: 'db-stall: when the CDR database is locked' }),

@@ -51,11 +51,13 @@ export const natTableFull: CauseRule = {
           : `${nice(num(r, 'n'))} were hung up by the platform, ${nice(num(r, 'talk_ms') / 1000)} s after the answer in the middle case, Reason Q.850 cause ${num(r, 'q850')}`,
     },
     {
-      source: 'nat',
-      sql: `SELECT count(*) AS n FROM graded WHERE answered AND NOT bad AND a2b_judged
+      source: 'legs',
+      sql: `SELECT count(*) AS n, count(*) FILTER (NOT bad) AS fine FROM graded WHERE answered AND a2b_judged
             AND answered_ms < (SELECT min(since) FROM nat_full)`,
       text: (r) =>
-        num(r, 'n') === 0 ? null : `all ${nice(num(r, 'n'))} calls answered before the table filled are fine`,
+        num(r, 'fine') === 0
+          ? null
+          : `${nice(num(r, 'fine'))} of ${nice(num(r, 'n'))} calls answered before the table filled are fine`,
     },
     {
       source: 'relay',

@@ -15,17 +15,18 @@ export const nodeDown: CauseRule = {
     `CREATE OR REPLACE TEMP TABLE outages AS
        SELECT since, until, 0.85 AS confidence, 'edge' AS told_by FROM ${stretches('edge', 'no_node > 0')}
        UNION ALL
-       -- A node that gives no reading for five of its intervals, while others (or the run) go on.
+       -- A node that gives no reading for five of its intervals while other readings go on: when all stop, it is the collector.
        SELECT t AS since, coalesce(t_next, duration_ms) AS until, 0.75, 'node'
        FROM (SELECT *, lead(t) OVER (PARTITION BY instance ORDER BY t) AS t_next,
-               median(t - t_prev) OVER (PARTITION BY instance) AS pace FROM node), run_env
-       WHERE t_next - t > greatest(3000, 5 * pace)
+               median(t - t_prev) OVER (PARTITION BY instance) AS pace FROM node) AS n, run_env
+       WHERE coalesce(t_next, duration_ms) - t > greatest(3000, 5 * pace)
+         AND EXISTS (FROM telemetry x WHERE x.tMs > n.t + 3 * pace AND x.tMs < coalesce(t_next, duration_ms))
        UNION ALL
-       SELECT min(a), max(b), 0.5, 'legs' FROM (
+       -- Second by second: two outages are not one long one.
+       SELECT a, b, 0.5, 'legs' FROM (
          SELECT floor(started_ms / 1000) * 1000 AS a, floor(started_ms / 1000) * 1000 + 1000 AS b,
            count(*) AS n, avg((outcome = 'timeout')::INT) AS share FROM graded WHERE has_caller GROUP BY 1, 2)
-       WHERE n >= 3 AND share >= 0.9 AND EXISTS (FROM graded WHERE answered)
-       HAVING count(*) > 0`,
+       WHERE n >= 3 AND share >= 0.9 AND EXISTS (FROM graded WHERE answered)`,
   ],
   rule: `
     SELECT callNo, max(confidence) AS confidence

@@ -37,7 +37,7 @@ export const rtpPortExhausted: CauseRule = {
   evidence: [
     {
       source: 'relay',
-      sql: `SELECT sum(alloc_failed) AS failed, max(ports_used) AS used, max(ports_max) AS ports_max, min(t_prev) AS since, max(t) AS until
+      sql: `SELECT greatest(sum(alloc_failed), sum(unanchored)) AS failed, max(ports_used) AS used, max(ports_max) AS ports_max, min(t_prev) AS since, max(t) AS until
             FROM relay WHERE alloc_failed > 0 OR unanchored > 0 HAVING count(*) > 0`,
       text: (r) =>
         r.used === undefined
