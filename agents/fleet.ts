@@ -87,6 +87,7 @@ export class Fleet implements Actor {
         ip,
         port,
         ringMs: call.ringMs,
+        ordinaryFailures: call.ordinaryFailures ?? 0,
         salt: salt ^ 0x5555,
         media: media(wire, ip),
       });

@@ -2,7 +2,8 @@ import { draw } from '../harness/plan/dist.js';
 import type { DurationDist } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
 import { COUNTER_INDEX, type Counters } from './counters.js';
-import { notePeerAgent, noteReason, O } from './leg.js';
+import { Habits, RINGS_OUT } from './habits.js';
+import { notePeerAgent, noteReason, noteUnmade, O } from './leg.js';
 import type { LegMedia } from './media.js';
 import { ENDED_BY, type EndedBy, LEG_FIELDS, OUTCOMES, type Outcome, ROLE } from './record.js';
 import { FOREIGN_CALLS } from './rtp/identity.js';
@@ -36,6 +37,8 @@ export interface CalleeOptions {
   port: number;
   /** Before 200 OK; 180 goes out at once. */
   ringMs: DurationDist;
+  /** Share of calls that are not answered for ordinary reasons; 0 without it. */
+  ordinaryFailures?: number;
   seed: number;
   worker: number;
   salt: number;
@@ -67,6 +70,7 @@ export class Callee extends QuietUser implements Actor {
   readonly #sdp = new SdpView();
   readonly #uri = new UriView();
   readonly #chance: KeyedPrng;
+  readonly #habits: Habits;
   readonly #values: Float64Array;
   readonly #tag = new Uint8Array(TAG_LENGTH);
   readonly #scratch = new Uint8Array(4096);
@@ -91,6 +95,7 @@ export class Callee extends QuietUser implements Actor {
     this.#fire = (slot) => this.#answer(slot, this.#nowUs);
     this.#heads = new MessageSlab(n);
     this.#chance = new KeyedPrng(options.seed);
+    this.#habits = new Habits(options.ordinaryFailures ?? 0, options.seed);
     this.#values = options.counters.values;
     this.stack = new SipStack(
       this,
@@ -201,25 +206,31 @@ export class Callee extends QuietUser implements Actor {
     }
     this.#values[COUNTER_INDEX.calleeStarted]!++;
 
+    const status = this.#habits.statusOf(callNo);
+    if (status >= 300) return this.#decline(slot, status, nowUs);
     const ringUs = draw(o.ringMs, this.#chance.at(callNo + RING_KEY)) * 1000;
     this.#respond(slot, 180, false, nowUs);
     store.setF64(record, O.ringingMs, (nowUs - o.t0Us) / 1000);
     store.incU16(record, O.count180);
+    if (status === RINGS_OUT) return;
     if (ringUs <= 0) this.#answer(slot, nowUs);
     else this.#timers.set(slot, nowUs + ringUs);
+  }
+
+  #decline(slot: number, status: number, nowUs: number): void {
+    const { store, t0Us } = this.#o;
+    store.setU16(this.#record[slot]!, O.finalCode, status);
+    store.setF64(this.#record[slot]!, O.rejectedMs, (nowUs - t0Us) / 1000);
+    this.#forgetInvite(slot, status, nowUs);
+    this.#end(slot, 'rejected', 'us', nowUs);
   }
 
   /** An INVITE that could not become a call: a record all the same, so that the sums are right. */
   #noteRefused(record: number, msg: SipMessage, status: number, nowUs: number): void {
     const { store, worker, t0Us } = this.#o;
-    for (const field of [O.startedMs, O.rejectedMs, O.endedMs]) store.setF64(record, field, (nowUs - t0Us) / 1000);
-    store.setU8(record, O.role, ROLE.CALLEE);
     store.setU8(record, O.worker, worker);
-    store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
-    store.setU8(record, O.endedBy, ENDED_BY.indexOf('us'));
-    store.setU16(record, O.finalCode, status);
     store.setU32(record, O.callNo, FOREIGN_CALLS + this.#foreign++);
-    store.setText(record, O.callId, LEG_FIELDS.callId.text, msg.bytes, msg.callIdOff, msg.callIdLen);
+    noteUnmade(store, record, msg, status, (nowUs - t0Us) / 1000);
     store.done(record);
     this.#values[COUNTER_INDEX.calleeStarted]!++;
     this.#values[COUNTER_INDEX.calleeEnded]!++;

@@ -91,6 +91,10 @@ export const callParams = {
   holdMsMax: integer(37_000, { unit: 'ms', doc: 'longest talk' }),
   patienceMs: integer(8000, { unit: 'ms', min: 1, doc: 'the caller gives up (CANCEL) without an answer by then' }),
   media: choice('rtp', { choices: ['rtp', 'none'], doc: 'none: signalling only' }),
+  ordinaryFailures: number(0, {
+    max: 1,
+    doc: 'share of calls that are busy, not answered or to a wrong number, a third each (our own callees)',
+  }),
   rtcp: flag(true, { doc: 'sender and receiver reports' }),
 } satisfies Params;
 
@@ -101,5 +105,6 @@ export function callPlan(p: Resolved<typeof callParams>): CallPlan {
     patienceMs: p.patienceMs,
     media: p.media,
     rtcp: p.rtcp,
+    ordinaryFailures: p.ordinaryFailures,
   };
 }

@@ -6,6 +6,7 @@ import type { RunPlan } from './types.js';
 
 const ms = z.number().min(0).max(1e9);
 const count = z.number().int().min(0);
+const share = z.number().min(0).max(1);
 const name = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower-case letters, digits and single hyphens');
 const line = z.string().regex(/^\S[^\n]*$/, 'must be one line');
 
@@ -37,9 +38,9 @@ const call = z.strictObject({
   patienceMs: ms,
   media: z.enum(['rtp', 'none']),
   rtcp: z.boolean(),
+  ordinaryFailures: share.exactOptional(),
 });
 
-const share = z.number().min(0).max(1);
 const registrar = z.strictObject({
   threads: count.min(1),
   receiveBufferBytes: count.min(2048),

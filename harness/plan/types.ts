@@ -30,6 +30,8 @@ export interface CallPlan {
   /** `none`: signalling only, an SDP is still offered. */
   media: 'rtp' | 'none';
   rtcp: boolean;
+  /** Share of calls that are busy, not answered, or to a wrong number, a third each; 0 without it. */
+  ordinaryFailures?: number;
 }
 
 /** UDP session table of the subscribers' router (conntrack words). */

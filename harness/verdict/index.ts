@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type FaultRecord, TELEMETRY_SOURCES } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
@@ -30,7 +30,7 @@ export async function judge(runDir: string, options: JudgeOptions): Promise<Verd
     const causes = await diagnose(run);
     const verdict = await compose(run, causes, options);
     await run.exec(
-      `COPY (SELECT * FROM verdicts ORDER BY callNo) TO ${quoted(join(runDir, 'causes.parquet'))} (FORMAT parquet, COMPRESSION zstd)`,
+      `COPY (SELECT * FROM verdicts ORDER BY callNo) TO ${quoted(resolve(runDir, 'causes.parquet'))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
     );
     writeFileSync(join(runDir, 'verdict.json'), `${JSON.stringify(verdict, null, 2)}\n`);
     return verdict;

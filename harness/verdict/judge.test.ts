@@ -71,6 +71,16 @@ describe('judge', () => {
     expect(blind.causes.map((c) => c.cause)).toEqual(['nat-table-full']);
   });
 
+  it('cannot look at the plan, even if a rule tried to', async () => {
+    const dir = await natRun();
+    const open = await openRun(dir);
+    for (const name of ['plan.json', 'faults.jsonl', 'env.json'])
+      await expect(open.query(`SELECT * FROM read_text('${dir}/${name}')`), name).rejects.toThrow(/disabled/);
+    await expect(open.exec('SET enable_external_access = true')).rejects.toThrow();
+    expect(await open.query('SELECT count(*) AS n FROM legs')).toEqual([{ n: 80 }]);
+    open.close();
+  });
+
   it('the same legs in another order are the same bytes', async () => {
     const hash = (dir: string) =>
       createHash('sha256')

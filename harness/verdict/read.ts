@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { EnvRecord } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
@@ -60,13 +60,17 @@ function readEnv(runDir: string): EnvRecord {
   }
 }
 
+/** What the diagnosis may open: its evidence, and the file that it writes. */
+const PARQUET = ['legs', 'registrations', 'telemetry', 'frames', 'causes'];
+
 /** A run without phones has no such file; the columns that are asked for, typed. */
 const NO_REGISTRATION =
   'NULL::UINTEGER AS phone, NULL::USMALLINT AS tenant, NULL::UTINYINT AS wave, NULL::DOUBLE AS intendedMs, NULL::DOUBLE AS startedMs, NULL::DOUBLE AS doneMs, NULL::USMALLINT AS n401, NULL::USMALLINT AS n503, NULL::USMALLINT AS retransmissions, NULL::VARCHAR AS outcome_name, NULL::VARCHAR AS reason_name';
 
 /**
  * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames and calls (one row per call; calls.ts has its columns),
- * and run_env with one row. plan.json and faults.jsonl are not opened here: the diagnosis must not see them.
+ * and run_env with one row. plan.json and faults.jsonl are not opened here, and DuckDB is told to refuse every file but the
+ * run's own Parquet: no rule can see what was injected, however it is written.
  */
 export async function openRun(runDir: string): Promise<OpenRun> {
   const env = readEnv(runDir);
@@ -75,7 +79,10 @@ export async function openRun(runDir: string): Promise<OpenRun> {
   const connection = await instance.connect();
   const run = new OpenRun(runDir, env, instance, connection);
   try {
-    const file = (name: string): string => `read_parquet(${quoted(join(runDir, `${name}.parquet`))})`;
+    const path = (name: string): string => quoted(resolve(runDir, `${name}.parquet`));
+    const file = (name: string): string => `read_parquet(${path(name)})`;
+    await run.exec(`SET allowed_paths = [${PARQUET.map(path).join(', ')}]`);
+    await run.exec('SET enable_external_access = false');
     for (const macro of MOS_MACROS) await run.exec(macro);
     await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);
     for (const [name, columns] of [
