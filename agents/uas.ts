@@ -207,7 +207,10 @@ export class Callee extends QuietUser implements Actor {
     this.#values[COUNTER_INDEX.calleeStarted]!++;
 
     const status = this.#habits.statusOf(callNo);
-    if (status >= 300) return this.#decline(slot, status, nowUs);
+    if (status >= 300) {
+      this.#decline(slot, status, nowUs);
+      return;
+    }
     const ringUs = draw(o.ringMs, this.#chance.at(callNo + RING_KEY)) * 1000;
     this.#respond(slot, 180, false, nowUs);
     store.setF64(record, O.ringingMs, (nowUs - o.t0Us) / 1000);
