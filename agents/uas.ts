@@ -221,9 +221,8 @@ export class Callee extends QuietUser implements Actor {
   }
 
   #decline(slot: number, status: number, nowUs: number): void {
-    const { store, t0Us } = this.#o;
-    store.setU16(this.#record[slot]!, O.finalCode, status);
-    store.setF64(this.#record[slot]!, O.rejectedMs, (nowUs - t0Us) / 1000);
+    this.#o.store.setU16(this.#record[slot]!, O.finalCode, status);
+    this.#o.store.setF64(this.#record[slot]!, O.rejectedMs, (nowUs - this.#o.t0Us) / 1000);
     this.#forgetInvite(slot, status, nowUs);
     this.#end(slot, 'rejected', 'us', nowUs);
   }
