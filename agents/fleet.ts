@@ -28,7 +28,7 @@ export interface FleetPlan {
     first: number;
     stride: number;
   } | null;
-  callees: { ip: number; port: number } | null;
+  callees: { ip: number; port: number; maxCalls: number } | null;
   /** Phones that register; this worker has first, first + stride, ... of them. */
   registrants?: {
     plan: RegistrationPlan;
@@ -60,13 +60,13 @@ export class Fleet implements Actor {
     t0Us: number,
     registrations: RegistrationStore | null = null,
   ) {
-    const media = (on: Wire, ip: number): MediaEngine | null => {
+    const media = (on: Wire, ip: number, maxLegs: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
       const engine = new MediaEngine({
         store,
         counters,
         nowUs: wire.nowUs(),
-        maxLegs: plan.maxCalls,
+        maxLegs,
         t0Us,
         rtcp: plan.call.rtcp,
         ptimeMs: 20,
@@ -81,15 +81,17 @@ export class Fleet implements Actor {
     const { worker, seed, salt, runTag, maxCalls, call } = plan;
     const common = { seed, worker, maxCalls, t0Us, store, counters };
     if (plan.callees !== null) {
-      const { ip, port } = plan.callees;
+      const { ip, port, maxCalls: room } = plan.callees;
       this.callee = new Callee(wire, {
         ...common,
+        maxCalls: room,
         ip,
         port,
+        call,
         ringMs: call.ringMs,
         ordinaryFailures: call.ordinaryFailures ?? 0,
         salt: salt ^ 0x5555,
-        media: media(wire, ip),
+        media: media(wire, ip, room),
       });
       this.#actors.push(this.callee);
     }
@@ -110,7 +112,7 @@ export class Fleet implements Actor {
         call,
         salt,
         runTag,
-        media: media(on, ip),
+        media: media(on, ip, maxCalls),
       });
       this.#actors.push(this.caller);
     }

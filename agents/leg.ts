@@ -1,4 +1,4 @@
-import { ENDED_BY, LEG_FIELDS, LEG_OFFSETS, OUTCOMES, ROLE } from './record.js';
+import { LEG_FIELDS, LEG_OFFSETS } from './record.js';
 import { reasonCause } from './sip/dialog.js';
 import { H } from './sip/names.js';
 import type { SipMessage } from './sip/parse.js';
@@ -31,18 +31,6 @@ export function noteTransportError(store: LegStore, record: number, why: string,
 export function noteOurReason(store: LegStore, record: number, why: string): void {
   const bytes = ascii(why);
   store.setText(record, O.reasonText, LEG_FIELDS.reasonText.text, bytes, 0, bytes.length);
-}
-
-/** A callee's INVITE that was over as it came: answered at once with `status`. */
-export function noteUnmade(store: LegStore, record: number, msg: SipMessage, status: number, nowMs: number): void {
-  store.setF64(record, O.startedMs, nowMs);
-  store.setF64(record, O.rejectedMs, nowMs);
-  store.setF64(record, O.endedMs, nowMs);
-  store.setU8(record, O.role, ROLE.CALLEE);
-  store.setU8(record, O.outcome, OUTCOMES.indexOf('rejected'));
-  store.setU8(record, O.endedBy, ENDED_BY.indexOf('us'));
-  store.setU16(record, O.finalCode, status);
-  store.setText(record, O.callId, LEG_FIELDS.callId.text, msg.bytes, msg.callIdOff, msg.callIdLen);
 }
 
 export function notePeerAgent(store: LegStore, record: number, msg: SipMessage): void {

@@ -16,6 +16,14 @@ export interface LegMedia {
   port(leg: number): number;
   /** Begins to send and to count. */
   start(leg: number, at: LegStart, nowUs: number): void;
+  /** From now on to this address: what an SDP within the dialog says. */
+  setRemote(leg: number, ip: number, port: number): void;
+  /** A hold, or its end (RFC 3264 8.4). `resumes`: the other side speaks again, and the silence before was agreed on. */
+  direct(leg: number, sends: boolean, resumes: boolean): void;
+  /** Another pair of ports to send from and to hear on; the old one is heard too, until settle(). False: none is free. */
+  move(leg: number): boolean;
+  /** After move(): the new ports stay, or the old ones do. */
+  settle(leg: number, moved: boolean): void;
   /** Ends sending, writes the last statistics. */
   stop(leg: number, nowUs: number): void;
   /** Gives the ports back. */

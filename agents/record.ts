@@ -4,8 +4,8 @@
  * Times are ms since the run's t0 as doubles, NaN until it happens.
  */
 
-/** Who saw it. */
-export const ROLE = { CALLER: 0, CALLEE: 1 } as const;
+/** Who saw it. TRANSFER: the new call of a party that was asked to by REFER; it is no arrival of the plan's. */
+export const ROLE = { CALLER: 0, CALLEE: 1, TRANSFER: 2 } as const;
 
 /** Closed list of how a leg ended. OPEN: still up when the run ended or the worker died. */
 export const OUTCOMES = [
@@ -26,6 +26,12 @@ export const OUTCOMES = [
   'cancelled-by-peer',
   /** Our BYE was refused or timed out. */
   'bye-failed',
+  /** Our BYE, because nobody refreshed the session in time (RFC 4028 10). */
+  'session-expired',
+  /** Our BYE, because our refresh of the session got 481, 408 or no answer (RFC 4028 10). */
+  'refresh-failed',
+  /** Our BYE, because another request of ours within the dialog got 481, 408 or no answer (RFC 3261 12.2.1.2). */
+  'dialog-lost',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
@@ -53,6 +59,7 @@ export const LEG_FIELDS = {
   jitterMs: 'f64', // interarrival jitter, last value (RFC 3550 6.4.1)
   jitterMaxMs: 'f64',
   maxGapMs: 'f64', // longest time between two received RTP packets
+  heldMs: 'f64', // how long no audio was due to this leg, since the other side was on hold
   rttMs: 'f64', // from RTCP LSR/DLSR, last; NaN if none
   rtpSent: 'u32',
   rtpReceived: 'u32',
@@ -87,7 +94,26 @@ export const LEG_FIELDS = {
   inviteRetransmits: 'u16', // sent by us (caller), seen by us (callee)
   byeRetransmits: 'u16',
   answerRetransmits: 'u16', // repeats of the final response: seen (caller), sent (callee)
-  ackCount: 'u16', // ACKs sent or received
+  ackCount: 'u16', // ACKs of the first 2xx, sent or received
+  // Within the dialog.
+  reinvitesSent: 'u16',
+  reinvitesReceived: 'u16',
+  updatesSent: 'u16',
+  updatesReceived: 'u16',
+  sessionExpiresS: 'u16', // as agreed last (RFC 4028); 0 = no session timer
+  refreshes: 'u16', // session refreshes of ours that were answered 2xx
+  midCode: 'u16', // last refusal of a request of ours within the dialog, 408 for no answer; 0 = none
+  transferCode: 'u16', // last status that a NOTIFY told of our REFER (RFC 3515)
+  midMethod: 'u8', // of midCode, METHODS
+  refresher: 'u8', // of the session: 0 nobody, 1 this side, 2 the other
+  holds: 'u8', // sent or received
+  glares: 'u8', // 491, sent or received (RFC 3261 14.1)
+  transfers: 'u8', // REFERs accepted, sent or received
+  pracks: 'u8', // sent or received (RFC 3262)
+  invites: 'u8', // INVITEs of this call until its final answer: more than 1 after 3xx, 401, 407, 422
+  redirects: 'u8', // 3xx that were followed
+  challenges: 'u8', // 401 and 407 that were answered, within the dialog too
+  forks: 'u8', // further 2xx of other branches, acknowledged and hung up (RFC 3261 13.2.2.4)
   peerFractionLost: 'u8', // last RTCP report about our sending, 0..255 (RFC 3550 6.4.1)
   role: 'u8',
   outcome: 'u8', // index in OUTCOMES
@@ -99,6 +125,11 @@ export const LEG_FIELDS = {
   reasonText: { text: 48 },
   /** User-Agent or Server of the other side. */
   peerAgent: { text: 32 },
+  /**
+   * What happened within the dialog, in order, as far as there is room: '>H2000:200' is a hold that was sent 2,000 ms after
+   * startedMs and answered 200; '<' was received. Letters in call/log.ts; status 0: no answer.
+   */
+  dialogLog: { text: 88 },
 } as const satisfies Record<string, FieldType>;
 
 export type LegField = keyof typeof LEG_FIELDS;
@@ -144,7 +175,7 @@ export const LEG_LAYOUT: Layout<LegField> = {
   offsets: LEG_OFFSETS,
   bytes: LEG_BYTES,
   times: (Object.keys(LEG_FIELDS) as LegField[]).filter(
-    (f) => LEG_FIELDS[f] === 'f64' && f !== 'jitterMs' && f !== 'jitterMaxMs' && f !== 'maxGapMs',
+    (f) => LEG_FIELDS[f] === 'f64' && !['jitterMs', 'jitterMaxMs', 'maxGapMs', 'heldMs'].includes(f),
   ),
 };
 

@@ -55,7 +55,7 @@ describe('the layout', () => {
       const slot = store.take();
       for (const [name, value] of Object.entries(store.read(slot))) {
         if (typeof value === 'string') expect(value, name).toBe('');
-        else if (/^(jitterMs|jitterMaxMs|maxGapMs)$/.test(name) || LEG_FIELDS[name as LegField] !== 'f64')
+        else if (/^(jitterMs|jitterMaxMs|maxGapMs|heldMs)$/.test(name) || LEG_FIELDS[name as LegField] !== 'f64')
           expect(value, name).toBe(0);
         else expect(value, name).toBeNaN();
       }

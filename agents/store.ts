@@ -149,6 +149,11 @@ export class RecordStore<F extends string, R extends Begun> {
     const i = (this.at(slot) + offset) >> 1;
     if (this.u16[i]! < 65535) this.u16[i]!++;
   }
+  /** Adds one, and stops at 255. */
+  incU8(slot: number, offset: number): void {
+    const i = this.at(slot) + offset;
+    if (this.u8[i]! < 255) this.u8[i]!++;
+  }
   /** Copies up to `max` bytes; the rest of the field stays zero. */
   setText(slot: number, offset: number, max: number, bytes: Uint8Array, from: number, length: number): void {
     const to = this.at(slot) + offset;

@@ -45,5 +45,5 @@ export function callerPlan(task: AgentTask): FleetPlan {
 
 /** Callees only, one worker. */
 export function calleePlan(ip: string, port: number, maxCalls: number, media: 'rtp' | 'none'): FleetPlan {
-  return { ...basePlan(maxCalls, media, 0), callers: null, callees: { ip: ipFromString(ip), port } };
+  return { ...basePlan(maxCalls, media, 0), callers: null, callees: { ip: ipFromString(ip), port, maxCalls } };
 }

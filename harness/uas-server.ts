@@ -141,6 +141,6 @@ function fleetOf({ host, port, maxCalls, answerMs, media }: UasOptions): FleetPl
       rtcp: true,
     },
     callers: null,
-    callees: { ip: ipFromString(host), port },
+    callees: { ip: ipFromString(host), port, maxCalls },
   };
 }

@@ -70,7 +70,7 @@ describe('mutated messages', () => {
       '200 BYE',
       '481 BYE',
       '400 INVITE',
-      '488 INVITE',
+      '482 INVITE',
       'INVITE',
       'ACK',
       'BYE',

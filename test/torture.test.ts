@@ -56,7 +56,7 @@ describe('the callee', () => {
     for (const answer of answers) {
       expect(answer.match(/\r\nv(ia)?[ \t]*:/gi)!.length).toBe(vias);
       if (/^SIP\/2.0 (405|501)/.test(answer))
-        expect(answer).toContain('\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n');
+        expect(answer).toContain('\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY\r\n');
       if (m.parse !== 'OK') continue;
       // What we say, others can read; a To tag is in every answer (RFC 3261 8.2.6.2).
       const msg = new SipMessage();

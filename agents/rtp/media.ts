@@ -82,6 +82,10 @@ export class MediaEngine implements Actor {
   readonly #ssrc: Uint32Array;
   readonly #seq: Uint16Array;
   readonly #timestamp: Uint32Array;
+  /** On hold: no audio leaves, RTCP does (RFC 3264 8.4). */
+  readonly #mute: Uint8Array;
+  /** The ports before move(), until settle(); 0 = none. */
+  readonly #oldPort: Uint16Array;
   /** Each leg's packet as it left last; only 6 bytes of the header change. Views are made once. */
   readonly #packets: Uint8Array[] = [];
 
@@ -108,6 +112,8 @@ export class MediaEngine implements Actor {
     this.#ssrc = new Uint32Array(n);
     this.#seq = new Uint16Array(n);
     this.#timestamp = new Uint32Array(n);
+    this.#mute = new Uint8Array(n);
+    this.#oldPort = new Uint16Array(n);
     const slab = new Uint8Array(n * PACKET_BYTES);
     for (let i = 0; i < n; i++) this.#packets.push(slab.subarray(i * PACKET_BYTES, (i + 1) * PACKET_BYTES));
     if (options.ports) this.attach(options.ports);
@@ -141,6 +147,7 @@ export class MediaEngine implements Actor {
   start(leg: number, how: MediaStart, nowUs: number): void {
     assert(this.#state[leg] === OPEN, 'media starts on an open leg');
     this.#state[leg] = STARTED;
+    this.#mute[leg] = 0;
     this.#record[leg] = this.#store.at(how.slot);
     this.#callNo[leg] = how.callNo;
     this.#peerRole[leg] = how.role ^ 1;
@@ -177,6 +184,35 @@ export class MediaEngine implements Actor {
     this.#store.u16[(record + LEG_OFFSETS.remoteMediaPort) >> 1] = port;
   }
 
+  direct(leg: number, sends: boolean, resumes: boolean): void {
+    if (this.#state[leg] !== STARTED) return;
+    if (sends && this.#mute[leg] === 1) this.#packets[leg]![1] = 0x80; // marker: a talkspurt begins (RFC 3551 4.1)
+    this.#mute[leg] = sends ? 0 : 1;
+    if (resumes) this.#receiver.resume(leg);
+  }
+
+  move(leg: number): boolean {
+    if (this.#state[leg] !== STARTED || this.#oldPort[leg] !== 0) return false;
+    const port = this.#ports!.openPair();
+    if (port === 0) return false;
+    this.#oldPort[leg] = this.#port[leg]!;
+    this.#port[leg] = port;
+    this.#legOfPort[port >> 1] = leg;
+    this.#store.u16[(this.#record[leg]! + LEG_OFFSETS.mediaPort) >> 1] = port;
+    return true;
+  }
+
+  settle(leg: number, moved: boolean): void {
+    const old = this.#oldPort[leg]!;
+    if (old === 0) return;
+    const leaving = moved ? old : this.#port[leg]!;
+    if (!moved) this.#port[leg] = old;
+    this.#store.u16[(this.#record[leg]! + LEG_OFFSETS.mediaPort) >> 1] = this.#port[leg]!;
+    this.#oldPort[leg] = 0;
+    this.#legOfPort[leaving >> 1] = -1;
+    this.#ports!.closePair(leaving);
+  }
+
   /** Ends the audio: RTCP BYE, and nothing more is counted. The record already holds the last numbers. */
   stop(leg: number, nowUs: number): void {
     if (this.#state[leg] !== STARTED) return;
@@ -188,6 +224,7 @@ export class MediaEngine implements Actor {
   /** Gives the ports back. A leg that still runs is stopped without a word. */
   close(leg: number): void {
     if (this.#state[leg] === FREE) return;
+    this.settle(leg, true);
     this.#wheel.remove(leg);
     this.#state[leg] = FREE;
     this.#legOfPort[this.#port[leg]! >> 1] = -1;
@@ -242,9 +279,11 @@ export class MediaEngine implements Actor {
     for (let k = first; k < first + count; k++) {
       const leg = legs[k]!;
       if (this.#remotePort[leg] === 0) continue;
-      this.#send(leg, late);
+      if (this.#mute[leg] === 0) {
+        this.#send(leg, late);
+        sent++;
+      } else this.#timestamp[leg]! += PAYLOAD_BYTES;
       if (this.#rtcp?.due(leg, nowUs)) this.#report(leg, nowUs, false);
-      sent++;
     }
     this.#counters.values[C_RTP_SENT]! += sent;
     const behindUs = (this.#clockUs === null ? nowUs : this.#clockUs()) - dueUs;

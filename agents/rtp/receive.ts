@@ -193,6 +193,11 @@ export class RtpReceiver {
     }
   }
 
+  /** The next packet ends a silence that was agreed on: the time before it is no gap. */
+  resume(leg: number): void {
+    this.#f[leg * F_STRIDE + LAST_US] = Number.POSITIVE_INFINITY;
+  }
+
   /** Something that is not RTP came to the port. */
   foreign(record: number): void {
     this.#r32[(record >> 2) + R_FOREIGN]!++;

@@ -131,6 +131,11 @@ export class ClientTransactions {
     return true;
   }
 
+  /** The transaction lives on for its timers and for another user, or for nobody (-1). */
+  setUser(tx: number, user: number): void {
+    this.#user[tx] = user;
+  }
+
   /** Gives up a transaction that was opened and not sent, or that its user no longer wants. */
   drop(tx: number): void {
     this.#terminate(tx);

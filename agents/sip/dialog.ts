@@ -1,7 +1,6 @@
 import { DATAGRAM_MAX } from '../wire/types.js';
 import { H, METHODS } from './names.js';
 import type { SipMessage } from './parse.js';
-import { EMPTY_BODY } from './respond.js';
 import { uriOf } from './scan.js';
 import { ascii, readUint, writeBytes, writeRange, writeUint } from './text.js';
 import { UriView } from './uri.js';
@@ -42,6 +41,9 @@ export class DialogStore {
   readonly #hopPort: Uint16Array;
   readonly #localCseq: Uint32Array;
   readonly #remoteCseq: Uint32Array;
+  /** Where the remote tag lies within the part REMOTE, and its length: 0 with an RFC 2543 peer. */
+  readonly #tagOff: Uint16Array;
+  readonly #tagLen: Uint16Array;
   readonly #uri = new UriView();
   readonly #range = new Int32Array(2);
   // Routes are longer here than they came: a comma of the header becomes a line of its own.
@@ -54,6 +56,8 @@ export class DialogStore {
     this.#hopPort = new Uint16Array(capacity);
     this.#localCseq = new Uint32Array(capacity);
     this.#remoteCseq = new Uint32Array(capacity);
+    this.#tagOff = new Uint16Array(capacity);
+    this.#tagLen = new Uint16Array(capacity);
   }
 
   /** From a 2xx (or reliable 1xx) to our INVITE (12.1.2): route set is Record-Route reversed. */
@@ -70,14 +74,54 @@ export class DialogStore {
     this.#overflow.delete(dialog);
   }
 
-  /** A tag of ours finds the dialog; it is the message's only if the Call-ID is the dialog's too (RFC 3261 12). */
-  isCallId(dialog: number, msg: SipMessage): boolean {
+  /**
+   * A tag of ours finds the dialog; it is the message's only if the Call-ID and the other side's tag are the dialog's
+   * too (RFC 3261 12).
+   */
+  matches(dialog: number, msg: SipMessage): boolean {
     const start = this.#ends[dialog * PARTS + REMOTE]!;
     if (this.#ends[dialog * PARTS + CALL_ID]! - start !== msg.callIdLen) return false;
     const bytes = this.#bytes(dialog);
     const at = this.#base(dialog) + start;
     for (let i = 0; i < msg.callIdLen; i++) if (bytes[at + i] !== msg.bytes[msg.callIdOff + i]) return false;
+    return this.isRemoteTag(dialog, msg);
+  }
+
+  /** Is the tag of the message's sender the dialog's? */
+  isRemoteTag(dialog: number, msg: SipMessage): boolean {
+    const off = msg.isRequest ? msg.fromTagOff : msg.toTagOff;
+    const len = this.#tagLen[dialog]!;
+    if ((msg.isRequest ? msg.fromTagLen : msg.toTagLen) !== len) return false;
+    const bytes = this.#bytes(dialog);
+    const at = this.#base(dialog) + this.#ends[dialog * PARTS + LOCAL]! + this.#tagOff[dialog]!;
+    for (let i = 0; i < len; i++) if (bytes[at + i] !== msg.bytes[off + i]) return false;
     return true;
+  }
+
+  /** A target refresh (12.2.1.2, 12.2.2): the Contact of a re-INVITE, an UPDATE, or a 2xx to one. Without one: no change. */
+  retarget(dialog: number, msg: SipMessage): void {
+    if (msg.contactLen === 0 || !uriOf(msg.bytes, msg.contactOff, msg.contactLen, this.#range)) return;
+    const off = this.#range[0]!;
+    const len = this.#range[1]!;
+    if (!isOneWord(msg.bytes, off, len)) return;
+    const bytes = this.#bytes(dialog);
+    const base = this.#base(dialog);
+    const e = dialog * PARTS;
+    const known = this.#ends[e + URI]!;
+    let i = 0;
+    if (len === known) while (i < len && bytes[base + i] === msg.bytes[off + i]) i++;
+    if (len === known && i === len) return;
+    const total = this.#ends[e + PARTS - 1]! - known;
+    if (len + total > PARTS_MAX) return; // its requests would not fit into a datagram: the old target is better than none
+    const s = this.#scratch;
+    writeRange(s, writeRange(s, 0, msg.bytes, off, len), bytes, base + known, total);
+    const routes = this.#ends[e + ROUTES]! > this.#ends[e + CALL_ID]!;
+    for (let part = URI; part < PARTS; part++) this.#ends[e + part]! += len - known;
+    if (len + total <= ROOM && bytes === this.#slab) this.#slab.set(s.subarray(0, len + total), base);
+    else this.#overflow.set(dialog, s.slice(0, len + total));
+    if (!routes && this.#uri.parse(msg.bytes, off, len) && this.#uri.ip >= 0) {
+      this.setHop(dialog, this.#uri.ip, this.#uri.port);
+    }
   }
 
   /** Address that in-dialog requests go to; -1 when the next hop is a name. */
@@ -97,6 +141,17 @@ export class DialogStore {
     this.#localCseq[dialog]!++;
     return this.#localCseq[dialog]!;
   }
+  /** CSeq of our last request. */
+  localCseq(dialog: number): number {
+    return this.#localCseq[dialog]!;
+  }
+
+  /** The Request-URI of our requests, for a digest: bytes, offset, length through `out`. */
+  target(dialog: number, out: { bytes: Uint8Array; off: number; len: number }): void {
+    out.bytes = this.#bytes(dialog);
+    out.off = this.#base(dialog);
+    out.len = this.#ends[dialog * PARTS + URI]!;
+  }
 
   /** RFC 3261 12.2.2: a request with a lower CSeq than the last is out of order: 500. */
   acceptCseq(dialog: number, cseq: number): boolean {
@@ -106,15 +161,15 @@ export class DialogStore {
   }
 
   /**
-   * Writes an in-dialog request (12.2.1.1) without body. `via` is its protocol and sent-by, `branch` writes the branch. `extra` is whole header lines.
+   * Writes an in-dialog request (12.2.1.1) up to its CSeq; header lines and body are the caller's. `via` is protocol and
+   * sent-by of its Via, `branch` writes the branch.
    */
-  writeRequest(
+  writeHead(
     dialog: number,
     method: number,
     cseq: number,
     via: Uint8Array,
     branch: (to: Uint8Array, at: number) => number,
-    extra: Uint8Array | null,
     to: Uint8Array,
     at: number,
   ): number {
@@ -139,9 +194,7 @@ export class DialogStore {
     p = writeUint(to, p, cseq);
     to[p++] = 32;
     p = writeBytes(to, p, METHOD_NAMES[method]!);
-    p = writeBytes(to, p, CRLF);
-    if (extra !== null) p = writeBytes(to, p, extra);
-    return writeBytes(to, p, EMPTY_BODY);
+    return writeBytes(to, p, CRLF);
   }
 
   #base(dialog: number): number {
@@ -164,6 +217,7 @@ export class DialogStore {
     const target = msg.contactLen > 0 || caller || msg.branchLen > 0;
     const targetOff = target ? msg.contactOff : msg.fromOff;
     if (!uriOf(bytes, targetOff, target ? msg.contactLen : msg.fromLen, this.#range)) return false;
+    if (!isOneWord(bytes, this.#range[0]!, this.#range[1]!)) return false;
     const ends = this.#ends;
     const e = dialog * PARTS;
     let p = writeRange(s, 0, bytes, this.#range[0]!, this.#range[1]!);
@@ -177,6 +231,8 @@ export class DialogStore {
     ends[e + LOCAL] = p;
     p = caller ? writeRange(s, p, bytes, msg.toOff, msg.toLen) : writeRange(s, p, bytes, msg.fromOff, msg.fromLen);
     ends[e + REMOTE] = p;
+    this.#tagOff[dialog] = caller ? msg.toTagOff - msg.toOff : msg.fromTagOff - msg.fromOff;
+    this.#tagLen[dialog] = caller ? msg.toTagLen : msg.fromTagLen;
     p = writeRange(s, p, bytes, msg.callIdOff, msg.callIdLen);
     ends[e + CALL_ID] = p;
     let hopOff = this.#range[0]!;
@@ -226,6 +282,12 @@ export class DialogStore {
 }
 
 const TAG = ascii(';tag=');
+
+/** A Contact may have what no Request-URI can: white space, or another bracket (RFC 3261 25.1). */
+function isOneWord(bytes: Uint8Array, off: number, len: number): boolean {
+  for (let i = off; i < off + len; i++) if (bytes[i]! <= 32 || bytes[i] === 60) return false;
+  return true;
+}
 
 /** Comma-separated values, commas in <> and quotes aside. Once per dialog, so it may allocate. */
 export function splitValues(bytes: Uint8Array, off: number, len: number): { off: number; len: number }[] {

@@ -1,4 +1,5 @@
 import type { Local } from './local.js';
+import { ALLOW_LINE } from './refuse.js';
 import { sdpLength, writeSdp } from './sdp.js';
 import { writeTag } from './tag.js';
 import { ascii, latin1, writeBytes, writePadded, writeUint } from './text.js';
@@ -8,6 +9,12 @@ import { ascii, latin1, writeBytes, writePadded, writeUint } from './text.js';
  * survives every B2BUA, so the callee's leg can be matched with the caller's.
  */
 export const NUMBER_DIGITS = 9;
+
+const INVITE = ascii('INVITE ');
+const SIP = ascii('sip:');
+const TO = ascii('\r\nTo: <');
+const AFTER_TO = ascii('>\r\nCall-ID: ');
+const CSEQ = ascii('\r\nCSeq: ');
 
 export interface InviteIdentity {
   /** Of the SDP. */
@@ -20,39 +27,42 @@ export interface InviteIdentity {
   salt: number;
   /** Makes Call-IDs differ between runs against the same target. */
   runTag: string;
+  /** Header lines of every INVITE beside the usual: Supported, Require. */
+  lines?: string;
 }
 
 export class InviteWriter {
   /** Where the last INVITE's Call-ID lies. */
   callIdOff = 0;
   callIdLen = 0;
-  readonly #start: Uint8Array;
+  readonly #atDomain: Uint8Array;
   readonly #via: Uint8Array;
   readonly #from: Uint8Array;
-  readonly #to: Uint8Array;
-  readonly #afterTo: Uint8Array;
   readonly #host: Uint8Array;
   readonly #rest: Uint8Array;
+  readonly #sdpHead: Uint8Array;
   readonly #user: Uint8Array | null;
   readonly #callId: Uint8Array;
 
   constructor(private readonly id: InviteIdentity) {
     const host = `${id.ip >>> 24}.${(id.ip >>> 16) & 255}.${(id.ip >>> 8) & 255}.${id.ip & 255}`;
     this.#user = id.user === null ? null : ascii(id.user);
-    this.#start = ascii('INVITE sip:');
+    this.#atDomain = ascii(`@${id.domain}`);
     const { via, host: contactHost, params } = id.local;
-    this.#via = ascii(`@${id.domain} SIP/2.0\r\nVia: ${latin1(via, 0, via.length)};rport;branch=`);
+    this.#via = ascii(` SIP/2.0\r\nVia: ${latin1(via, 0, via.length)};rport;branch=`);
     this.#from = ascii(`\r\nMax-Forwards: 70\r\nFrom: <sip:deadair@${host}>;tag=`);
-    this.#to = ascii('\r\nTo: <sip:');
-    this.#afterTo = ascii(`@${id.domain}>\r\nCall-ID: `);
     this.#callId = ascii(`${id.runTag}-`);
     this.#host = ascii(`@${host}`);
     this.#rest = ascii(
-      `\r\nCSeq: 1 INVITE\r\nContact: <sip:deadair@${contactHost}${params}>\r\nUser-Agent: deadair\r\n` +
-        'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: ',
+      ` INVITE\r\nContact: <sip:deadair@${contactHost}${params}>\r\nUser-Agent: deadair\r\n${ALLOW_LINE}${id.lines ?? ''}`,
     );
+    this.#sdpHead = ascii('Content-Type: application/sdp\r\nContent-Length: ');
   }
 
+  /**
+   * `cseq` is 1 for a call's first INVITE, and one more each time that it is sent anew (RFC 3261 8.1.3.5). `uri` stands in
+   * for the Request-URI after a redirection (8.1.3.4), `called` for the URI in To; `extra` is header lines.
+   */
   write(
     to: Uint8Array,
     at: number,
@@ -61,29 +71,43 @@ export class InviteWriter {
     generation: number,
     mediaPort: number,
     branch: (to: Uint8Array, at: number) => number,
+    cseq: number,
+    uri: Uint8Array | null,
+    extra: Uint8Array | null,
+    called: Uint8Array | null = null,
   ): number {
     const { id } = this;
-    let p = writeBytes(to, at, this.#start);
-    p = this.#writeUser(to, p, callNo);
+    let p = writeBytes(to, at, INVITE);
+    if (uri === null) p = this.writeUri(to, p, callNo);
+    else p = writeBytes(to, p, uri);
     p = writeBytes(to, p, this.#via);
     p = branch(to, p);
     p = writeBytes(to, p, this.#from);
     p = writeTag(to, p, slot, generation, id.salt);
-    p = writeBytes(to, p, this.#to);
-    p = this.#writeUser(to, p, callNo);
-    p = writeBytes(to, p, this.#afterTo);
+    p = writeBytes(to, p, TO);
+    p = called === null ? this.writeUri(to, p, callNo) : writeBytes(to, p, called);
+    p = writeBytes(to, p, AFTER_TO);
     this.callIdOff = p;
     p = writeBytes(to, p, this.#callId);
     p = writeUint(to, p, callNo);
     p = writeBytes(to, p, this.#host);
     this.callIdLen = p - this.callIdOff;
+    p = writeBytes(to, p, CSEQ);
+    p = writeUint(to, p, cseq);
     p = writeBytes(to, p, this.#rest);
+    if (extra !== null) p = writeBytes(to, p, extra);
+    p = writeBytes(to, p, this.#sdpHead);
     p = writeUint(to, p, sdpLength(id.ip, mediaPort, callNo));
     to[p++] = 13;
     to[p++] = 10;
     to[p++] = 13;
     to[p++] = 10;
     return writeSdp(to, p, id.ip, mediaPort, callNo);
+  }
+
+  /** The Request-URI of a call's first INVITE. */
+  writeUri(to: Uint8Array, at: number, callNo: number): number {
+    return writeBytes(to, this.#writeUser(to, writeBytes(to, at, SIP), callNo), this.#atDomain);
   }
 
   #writeUser(to: Uint8Array, at: number, callNo: number): number {

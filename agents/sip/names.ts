@@ -65,6 +65,12 @@ const HEADER_FORMS: readonly (readonly [string, string?])[] = [
   ['min-expires'],
   ['service-route'],
   ['path'],
+  ['rseq'],
+  ['rack'],
+  ['refer-to', 'r'],
+  ['event', 'o'],
+  ['subscription-state'],
+  ['allow'],
 ];
 export const H = {
   OTHER: 0,
@@ -94,6 +100,12 @@ export const H = {
   MIN_EXPIRES: 24,
   SERVICE_ROUTE: 25,
   PATH: 26,
+  RSEQ: 27,
+  RACK: 28,
+  REFER_TO: 29,
+  EVENT: 30,
+  SUBSCRIPTION_STATE: 31,
+  ALLOW: 32,
 } as const;
 
 /** Candidates by length of the name, so that most names cost one or two compares. */

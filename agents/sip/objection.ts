@@ -49,7 +49,7 @@ export function objectionTo(msg: SipMessage, uri: UriView): Objection | null {
   let accept = -1;
   for (let i = 0; i < msg.headerCount; i++) {
     const id = msg.headerId[i]!;
-    if (id === H.REQUIRE) return unsupported(msg); // 8.2.2.3: no extension is supported
+    if (id === H.REQUIRE && !understood(msg, i)) return unsupported(msg); // 8.2.2.3
     if (id === H.CONTENT_TYPE && msg.bodyLen > 0 && !readableBody(msg, i)) found = UNSUPPORTED_TYPE; // 8.2.3
     if (id === H.ACCEPT && accept !== 1) accept = acceptsSdp(msg, i) ? 1 : 0;
   }
@@ -57,10 +57,23 @@ export function objectionTo(msg: SipMessage, uri: UriView): Objection | null {
   return found ?? (accept === 0 && msg.method === METHOD.INVITE ? NOT_ACCEPTABLE : null);
 }
 
+/** The option tags that we act on: RFC 3262, RFC 4028. */
+const EXTENSIONS = ['100rel', 'timer'];
+
+/** Require is rare, so text will do. */
+function understood(msg: SipMessage, header: number): boolean {
+  return tagsOf(msg, header).every((tag) => EXTENSIONS.includes(tag.toLowerCase()));
+}
+
+function tagsOf(msg: SipMessage, header: number): string[] {
+  const value = latin1(msg.bytes, msg.valueOff[header]!, msg.valueLen[header]!);
+  return value.split(',').map((tag) => tag.trim());
+}
+
 function unsupported(msg: SipMessage): Objection {
   const tags: string[] = [];
   for (let n = 0, i = msg.find(H.REQUIRE); i >= 0; i = msg.find(H.REQUIRE, ++n)) {
-    tags.push(latin1(msg.bytes, msg.valueOff[i]!, msg.valueLen[i]!));
+    tags.push(...tagsOf(msg, i).filter((tag) => !EXTENSIONS.includes(tag.toLowerCase())));
   }
   return objection(420, `Unsupported: ${tags.join(', ')}\r\n`);
 }

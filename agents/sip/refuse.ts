@@ -15,7 +15,7 @@ export interface Refusal {
   port: number;
 }
 
-export const ALLOW_LINE = 'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n';
+export const ALLOW_LINE = 'Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY\r\n';
 
 const PHRASES: Record<number, string> = {
   [PARSE.BAD_START_LINE]: 'Malformed Request-Line',

@@ -1,4 +1,4 @@
-import { ascii, digitsOf, readIp, readUint, writeBytes, writeIp, writeUint } from './text.js';
+import { ascii, digitsOf, equalsBytes, readIp, readUint, writeBytes, writeIp, writeUint } from './text.js';
 
 /**
  * The one offer that our phones make: PCMU (static payload type 0, RFC 3551), 20 ms (RFC 4566 words).
@@ -7,34 +7,61 @@ import { ascii, digitsOf, readIp, readUint, writeBytes, writeIp, writeUint } fro
 const HEAD = ascii('v=0\r\no=- ');
 const MIDDLE = ascii('\r\ns=-\r\nc=IN IP4 ');
 const MEDIA = ascii('\r\nt=0 0\r\nm=audio ');
-const TAIL = ascii(' RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=sendrecv\r\n');
-const ORIGIN = ascii(' 1 IN IP4 ');
+const TAIL = ascii(' RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=');
+const ORIGIN = ascii(' IN IP4 ');
+const CRLF = ascii('\r\n');
+
+/** Who sends (RFC 3264 5.1), as bits: 1 we, 2 the other side. */
+export const DIRECTION = { INACTIVE: 0, SENDONLY: 1, RECVONLY: 2, SENDRECV: 3 } as const;
+/** All of one length, so that the length of an SDP does not depend on it. */
+const DIRECTIONS = ['inactive', 'sendonly', 'recvonly', 'sendrecv'].map(ascii);
+
+/** The same, seen from the other side. */
+export function reversed(direction: number): number {
+  return ((direction & 1) << 1) | (direction >> 1);
+}
 
 function ipLength(ip: number): number {
   return digitsOf(ip >>> 24) + digitsOf((ip >>> 16) & 255) + digitsOf((ip >>> 8) & 255) + digitsOf(ip & 255) + 3;
 }
 
-export function sdpLength(ip: number, port: number, session: number): number {
-  const fixed = HEAD.length + ORIGIN.length + MIDDLE.length + MEDIA.length + TAIL.length;
-  return fixed + digitsOf(session) + 2 * ipLength(ip) + digitsOf(port);
+export function sdpLength(ip: number, port: number, session: number, version = 1): number {
+  const fixed =
+    HEAD.length + 1 + ORIGIN.length + MIDDLE.length + MEDIA.length + TAIL.length + DIRECTIONS[0]!.length + 2;
+  return fixed + digitsOf(session) + digitsOf(version) + 2 * ipLength(ip) + digitsOf(port);
 }
 
-export function writeSdp(to: Uint8Array, at: number, ip: number, port: number, session: number): number {
+/** `version` goes up by one with each change (RFC 3264 8). */
+export function writeSdp(
+  to: Uint8Array,
+  at: number,
+  ip: number,
+  port: number,
+  session: number,
+  version = 1,
+  direction: number = DIRECTION.SENDRECV,
+): number {
   let p = writeBytes(to, at, HEAD);
   p = writeUint(to, p, session);
+  to[p++] = 32;
+  p = writeUint(to, p, version);
   p = writeBytes(to, p, ORIGIN);
   p = writeIp(to, p, ip);
   p = writeBytes(to, p, MIDDLE);
   p = writeIp(to, p, ip);
   p = writeBytes(to, p, MEDIA);
   p = writeUint(to, p, port);
-  return writeBytes(to, p, TAIL);
+  p = writeBytes(to, p, TAIL);
+  p = writeBytes(to, p, DIRECTIONS[direction]!);
+  return writeBytes(to, p, CRLF);
 }
 
 /** What an SDP says of its first audio stream. Reused; valid after read() returned true. */
 export class SdpView {
   ip = 0;
   port = 0;
+  /** Of its sender: DIRECTION. A stream at port 0, or at 0.0.0.0 (the hold of RFC 2543), wants to hear nothing. */
+  direction: number = DIRECTION.SENDRECV;
 
   /** Media-level c= wins over the session's (RFC 4566 5.7). False when there is no usable audio line. */
   read(bytes: Uint8Array, off: number, len: number): boolean {
@@ -42,6 +69,7 @@ export class SdpView {
     let sessionIp = -1;
     let audioIp = -1;
     let port = -1;
+    let direction: number = DIRECTION.SENDRECV;
     let section = 0; // 0 session, 1 our audio, 2 another stream
     let p = off;
     while (p + 1 < end) {
@@ -63,6 +91,11 @@ export class SdpView {
           const ip = readIp(bytes, p + 9, stop - p - 9);
           if (section === 0) sessionIp = ip;
           else if (section === 1) audioIp = ip;
+        } else if (type === 97 && eol - p === 10 && section < 2) {
+          // a=sendonly and its like; the stream's own wins over the session's (RFC 4566 6)
+          for (let d = 0; d < DIRECTIONS.length; d++) {
+            if (equalsBytes(bytes, p + 2, 8, DIRECTIONS[d]!)) direction = d;
+          }
         }
       }
       p = eol;
@@ -72,6 +105,9 @@ export class SdpView {
     if (port < 0 || port > 65535 || ip < 0) return false;
     this.ip = ip;
     this.port = port;
+    if (port === 0) direction = DIRECTION.INACTIVE;
+    else if (ip === 0) direction &= DIRECTION.SENDONLY;
+    this.direction = direction;
     return true;
   }
 }

@@ -38,12 +38,14 @@ export const NAME_COLUMNS: readonly Column[] = [
   { name: 'role_name', type: 'VARCHAR' },
 ];
 
+const ROLE_NAMES = ['caller', 'callee', 'transfer'];
+
 export function namesOf(leg: Leg): [outcome: string, endedBy: string, role: string] {
-  return [OUTCOMES[leg.outcome] ?? 'unknown', ENDED_BY[leg.endedBy] ?? 'unknown', leg.role === 0 ? 'caller' : 'callee'];
+  return [OUTCOMES[leg.outcome] ?? 'unknown', ENDED_BY[leg.endedBy] ?? 'unknown', ROLE_NAMES[leg.role] ?? 'unknown'];
 }
 
-/** These three are measured from the first packet on, so they start at 0; every other double is a time. */
-const NOT_TIMES = new Set<string>(['jitterMs', 'jitterMaxMs', 'maxGapMs']);
+/** These are measured from the first packet on, so they start at 0; every other double is a time. */
+const NOT_TIMES = new Set<string>(['jitterMs', 'jitterMaxMs', 'maxGapMs', 'heldMs']);
 
 /** A leg to which nothing has happened. */
 export function blankLeg(): Leg {

@@ -3,7 +3,21 @@ import { ipToString } from '../../agents/wire/types.js';
 import type { Addresses } from '../lab/embedded/addresses.js';
 import { arrivalsEndMs } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
+import { legCapacity } from './gather.js';
 import { targetAddress } from './target.js';
+
+/**
+ * Places of called parties. A call whose ACK or BYE was lost holds its place for 64*T1 after its caller's is free again,
+ * so they have more of them than callers.
+ */
+function calleeRoom(maxCalls: number): number {
+  return maxCalls + Math.max(64, maxCalls >> 2);
+}
+
+/** Records that one worker's calls need. */
+export function legRoom({ maxCalls, callers, callees }: FleetPlan): number {
+  return legCapacity((callers === null ? 0 : maxCalls) + (callees?.maxCalls ?? 0), 1);
+}
 
 /** Who places which calls, and who answers them: worker w takes arrivals w, w + W, ...; the first also answers. */
 export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: string, salt: number): FleetPlan[] {
@@ -31,7 +45,7 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
           domain: ipToString(edge.ip),
           user: null,
         },
-        callees: worker === 0 ? addresses.callees : null,
+        callees: worker === 0 ? { ...addresses.callees, maxCalls: calleeRoom(common.maxCalls) } : null,
         ...registrantsOf(plan, share, addresses.phones + worker, addresses.registrar),
       };
     }

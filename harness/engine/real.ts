@@ -12,8 +12,8 @@ import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { FaultSchedule } from './faults.js';
-import { fleetPlans, registrationCapacity } from './fleets.js';
-import { Gatherer, legCapacity } from './gather.js';
+import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
+import { Gatherer } from './gather.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 
@@ -44,7 +44,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const gatherer = new Gatherer(store);
   const platform = addresses === null ? null : startPlatform(plan, addresses, store.runDir);
   const agents = fleetPlans(plan, addresses, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
-    const capacity = legCapacity(fleet.maxCalls, addresses === null ? 1 : 2);
+    const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
     const rows = registrationCapacity(plan);
     const registrations = rows === 0 ? null : RegistrationStore.create(rows);

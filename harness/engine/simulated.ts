@@ -11,8 +11,8 @@ import { outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { subSeed } from '../prng.js';
-import { fleetPlans, registrationCapacity } from './fleets.js';
-import { Gatherer, legCapacity } from './gather.js';
+import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
+import { Gatherer } from './gather.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 
 const STEP_US = 250_000;
@@ -67,7 +67,7 @@ export function runSimulated(
   const gatherer = new Gatherer(store);
   const fleets = fleetPlans(plan, addresses, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
     const wire = world.wire(`agents-${fleetPlan.worker}`);
-    const capacity = legCapacity(fleetPlan.maxCalls, 2);
+    const capacity = legRoom(fleetPlan);
     const { store: legs } = LegStore.create(capacity);
     const counters = new Counters();
     const rows = registrationCapacity(plan);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, HarnessError } from '../errors.js';
 import { CAUSES } from './causes.js';
-import type { RunPlan } from './types.js';
+import { type RunPlan, STEP_ACTIONS } from './types.js';
 
 const ms = z.number().min(0).max(1e9);
 const count = z.number().int().min(0);
@@ -32,6 +32,30 @@ const stage = z.strictObject({
   poisson: z.boolean().exactOptional(),
 });
 
+const step = z
+  .strictObject({
+    at: z.string().regex(/^answer\+\d+(\.\d+)?(ms|s)$/, "must be an instant after the answer, such as 'answer+2s'"),
+    by: z.enum(['caller', 'callee']).exactOptional(),
+    do: z.enum(STEP_ACTIONS),
+    to: z
+      .string()
+      .regex(/^sips?:[^\s<>]+$/, 'must be a SIP URI, such as sip:100@192.0.2.1')
+      .exactOptional(),
+  })
+  .refine((s) => s.do === 'refer' || s.to === undefined, { message: 'only refer has one', path: ['to'] });
+/** Notes of what happened in a call have room for about eight; more steps than this are a scenario's slip. */
+const STEPS_MAX = 32;
+
+const session = z.strictObject({
+  expiresS: count.min(1).max(65_535),
+  minSeS: count.min(1).max(65_535),
+  refresher: z.enum(['caller', 'callee']),
+  method: z.enum(['reinvite', 'update']),
+});
+
+/** Anything that a header can hold between quotes, and nothing that would end it. */
+const token = z.string().regex(/^[\x20-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters');
+
 const call = z.strictObject({
   ringMs: dist,
   holdMs: dist,
@@ -39,6 +63,11 @@ const call = z.strictObject({
   media: z.enum(['rtp', 'none']),
   rtcp: z.boolean(),
   ordinaryFailures: share.exactOptional(),
+  steps: z.array(step).max(STEPS_MAX).exactOptional(),
+  session: session.exactOptional(),
+  reliable: z.enum(['supported', 'required']).exactOptional(),
+  credentials: z.strictObject({ user: token, password: token }).exactOptional(),
+  redirects: count.max(10).exactOptional(),
 });
 
 const registrar = z.strictObject({

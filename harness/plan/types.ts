@@ -20,6 +20,39 @@ export interface ArrivalStage {
 
 export type MediaBackend = 'auto' | 'raw' | 'sockets' | 'dgram';
 
+export const STEP_ACTIONS = ['hold', 'resume', 'reinvite', 'media', 'update', 'refer', 'bye'] as const;
+
+/** Something that a party does in the middle of a call. */
+export interface CallStep {
+  /** After the answer: 'answer+2s', 'answer+500ms'. What would come after the hang-up does not happen. */
+  at: string;
+  /** Default: the caller. */
+  by?: 'caller' | 'callee';
+  /**
+   * hold, resume: re-INVITE with a=sendonly and a=sendrecv (RFC 3264 8.4). reinvite: re-INVITE that changes nothing.
+   * media: re-INVITE that moves the audio to another port. update: the same as reinvite by UPDATE (RFC 3311).
+   * refer: a blind transfer of the other party to `to` (RFC 3515). bye: hang up.
+   */
+  do: (typeof STEP_ACTIONS)[number];
+  /** SIP URI that `refer` sends the other party to; default: sip:transfer@ the called domain. */
+  to?: string;
+}
+
+/** Session timers (RFC 4028). Without it nobody asks for one; what the other side asks for is honoured all the same. */
+export interface SessionTimerPlan {
+  expiresS: number;
+  /** Less than this is refused with 422; the RFC's own floor is 90. */
+  minSeS: number;
+  refresher: 'caller' | 'callee';
+  method: 'reinvite' | 'update';
+}
+
+/** Digest credentials for 401 and 407. */
+export interface CallCredentials {
+  user: string;
+  password: string;
+}
+
 export interface CallPlan {
   /** How long the callee rings before 200 OK. */
   ringMs: DurationDist;
@@ -32,6 +65,14 @@ export interface CallPlan {
   rtcp: boolean;
   /** Share of calls that are busy, not answered, or to a wrong number, a third each; 0 without it. */
   ordinaryFailures?: number;
+  /** In the order in which they are due; a party does one at a time. */
+  steps?: CallStep[];
+  session?: SessionTimerPlan;
+  /** 100rel (RFC 3262): said in Supported or in Require. A callee of ours rings reliably when either is there. */
+  reliable?: 'supported' | 'required';
+  credentials?: CallCredentials;
+  /** 3xx that one call follows at most (RFC 3261 8.1.3.4); default 0: it is rejected. */
+  redirects?: number;
 }
 
 /** UDP session table of the subscribers' router (conntrack words). */

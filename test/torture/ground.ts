@@ -33,6 +33,18 @@ class NotedMedia implements LegMedia {
   stop(): void {
     // no statistics
   }
+  setRemote(): void {
+    // Nothing is sent.
+  }
+  direct(): void {
+    // Nothing is sent.
+  }
+  move(): boolean {
+    return false;
+  }
+  settle(): void {
+    // Nothing was moved.
+  }
   close(): void {
     this.open_--;
   }

@@ -35,7 +35,7 @@ export class Stranger {
   /** Messages that fit a state of callee or caller right now, as [text, destination]. */
   readonly #live: { text: string; to: number }[] = [];
   /** Call-IDs by To tag of dialogs with the callee that had no proper BYE yet. */
-  readonly #dialogs = new Map<string, string>();
+  readonly #dialogs = new Map<string, { callId: string; fromTag: string }>();
   readonly #msg = new SipMessage();
   readonly statuses = new Map<string, number>();
   /** Messages of the callee that our own parser refuses: there must be none but refusals. */
@@ -86,11 +86,12 @@ export class Stranger {
 
   /** Hangs up every dialog that the callee ever told us of: a call that was acknowledged lives until its BYE. */
   sweep(): void {
-    for (const [tag, callId] of this.#dialogs) {
+    for (const [tag, { callId, fromTag }] of this.#dialogs) {
       // Short whatever the dialog's own headers are, with the highest CSeq: the last word.
       const lines = basics('BYE', 2147483647).map((line) => line.replace('<sip:bob@biloxi.example>', `$&;tag=${tag}`));
       const bye = sip(['BYE sip:deadair@10.0.0.1 SIP/2.0', ...lines])
         .replace('basic@192.0.2.1', () => callId)
+        .replace(/^From:[^\r]*/m, () => `From: <sip:stranger@192.0.2.200>${fromTag === '' ? '' : `;tag=${fromTag}`}`)
         .replace('z9hG4bKbasic', () => this.#fresh());
       this.ground.say(Buffer.from(bye, 'latin1'), CALLEE);
       this.ground.run(0.001);
@@ -102,7 +103,9 @@ export class Stranger {
   /** A call that nothing is wrong with, answered or not. */
   callAnswered(): boolean {
     const before = this.statuses.get('200 INVITE') ?? 0;
-    const text = this.#request('INVITE').replace('z9hG4bKbasic', this.#fresh());
+    const branch = this.#fresh();
+    // A Call-ID of its own: the same INVITE by another way would be a merged request (RFC 3261 8.2.2.2).
+    const text = this.#request('INVITE').replace('z9hG4bKbasic', branch).replace('basic@', `${branch}@`);
     this.ground.say(Buffer.from(text, 'latin1'), CALLEE);
     this.ground.run(0.001);
     return (this.statuses.get('200 INVITE') ?? 0) > before;
@@ -151,7 +154,9 @@ export class Stranger {
     }
     if (code !== PARSE.OK || msg.method !== METHOD.INVITE || msg.status < 101 || msg.status > 299) return;
     const tag = msg.text(msg.toTagOff, msg.toTagLen);
-    if (/^[0-9a-f]{13}$/.test(tag)) this.#dialogs.set(tag, msg.text(msg.callIdOff, msg.callIdLen));
+    const callId = msg.text(msg.callIdOff, msg.callIdLen);
+    const fromTag = msg.text(msg.fromTagOff, msg.fromTagLen);
+    if (/^[0-9a-f]{13}$/.test(tag)) this.#dialogs.set(tag, { callId, fromTag });
   }
 
   /** ACK, BYE, CANCEL and a re-INVITE of the dialog that a response of the callee tells of. */
