@@ -1,5 +1,6 @@
 import type { CallPlan, RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
+import type { User } from './identity.js';
 import { Registrant } from './registrant.js';
 import { MediaEngine } from './rtp/media.js';
 import type { LegStore, RegistrationStore } from './store.js';
@@ -32,6 +33,7 @@ export interface FleetPlan {
   /** Phones that register; this worker has first, first + stride, ... of them. */
   registrants?: {
     plan: RegistrationPlan;
+    users: readonly User[] | null;
     ip: number;
     hop: { ip: number; port: number };
     first: number;

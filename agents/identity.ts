@@ -1,5 +1,6 @@
+import { assert } from '../harness/errors.js';
+import type { RegistrationPlan } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
-import type { RegistrantOptions } from './registrant-options.js';
 import { DigestUser } from './sip/digest.js';
 import { ascii } from './sip/text.js';
 
@@ -9,6 +10,13 @@ export interface Identity {
   /** Its tenant's domain, which is the realm. */
   domain: string;
   password: string;
+}
+
+/** One of a file: its tenants are its domains, in order of appearance. */
+export interface User extends Identity {
+  tenant?: number;
+  /** Name that it proves itself with, where that is another than `user`. */
+  authUser?: string;
 }
 
 /** Tenants are equal but for the remainder: phone i belongs to tenant floor(i * tenants / phones). */
@@ -33,29 +41,72 @@ export function domainOf(tenant: number): string {
   return `t${tenant}.test`;
 }
 
-/** Names and secrets of one worker's phones, encoded when they are first needed and kept. */
-export class PhoneBook {
-  readonly #users: (DigestUser | undefined)[] = [];
-  readonly #domains: Uint8Array[];
+/** Who each phone is: generated from the seed, or as a file of users says. */
+export class Population {
+  readonly tenants: number;
 
-  constructor(private readonly o: RegistrantOptions) {
-    const { tenants, phones } = o.plan;
-    this.#domains = Array.from({ length: Math.min(tenants, phones) }, (_, t) => ascii(domainOf(t)));
+  constructor(
+    private readonly plan: RegistrationPlan,
+    private readonly seed: number,
+    /** One for each phone; null: generated. */
+    private readonly users: readonly User[] | null = null,
+  ) {
+    assert(users === null || users.length === plan.phones, 'a user for each phone');
+    this.tenants = Math.min(plan.tenants, plan.phones);
   }
 
-  /** By index within the worker. */
-  user(phone: number): DigestUser {
-    const known = this.#users[phone];
+  /** By number in the population. */
+  user(phone: number): User {
+    return this.users?.[phone] ?? identityOf(phone, this.plan.phones, this.plan.tenants, this.seed);
+  }
+
+  tenant(phone: number): number {
+    return this.users?.[phone]?.tenant ?? tenantOf(phone, this.plan.phones, this.plan.tenants);
+  }
+}
+
+/** Names and secrets of one worker's phones, encoded when they are first needed and kept. */
+export class PhoneBook {
+  readonly #secrets: (DigestUser | undefined)[] = [];
+  /** Of those whose name for digest is not that of their address. */
+  readonly #names = new Map<number, Uint8Array>();
+  readonly #domains: (Uint8Array | undefined)[] = [];
+
+  constructor(
+    private readonly population: Population,
+    private readonly first: number,
+    private readonly stride: number,
+  ) {}
+
+  /** What a phone proves itself with; by index within the worker. */
+  secret(phone: number): DigestUser {
+    const known = this.#secrets[phone];
     if (known !== undefined) return known;
-    const { plan, first, stride, seed } = this.o;
-    const { user, password } = identityOf(first + phone * stride, plan.phones, plan.tenants, seed);
-    const made = new DigestUser(ascii(user), ascii(password));
-    this.#users[phone] = made;
+    const { user, password, authUser } = this.population.user(this.first + phone * this.stride);
+    if (authUser !== undefined && authUser !== user) this.#names.set(phone, ascii(user));
+    const made = new DigestUser(ascii(authUser ?? user), ascii(password));
+    this.#secrets[phone] = made;
     return made;
+  }
+
+  /** User part of its address-of-record. */
+  name(phone: number): Uint8Array {
+    const secret = this.secret(phone);
+    return (this.#names.size === 0 ? undefined : this.#names.get(phone)) ?? secret.name;
+  }
+
+  /** By number in the population. */
+  tenant(number: number): number {
+    return this.population.tenant(number);
   }
 
   /** By number in the population. */
   domain(number: number): Uint8Array {
-    return this.#domains[tenantOf(number, this.o.plan.phones, this.o.plan.tenants)]!;
+    const tenant = this.population.tenant(number);
+    const known = this.#domains[tenant];
+    if (known !== undefined) return known;
+    const made = ascii(this.population.user(number).domain);
+    this.#domains[tenant] = made;
+    return made;
   }
 }

@@ -1,10 +1,13 @@
 import type { RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
+import type { User } from './identity.js';
 import type { RegistrationStore } from './store.js';
 
 /** What the phones of one worker are, and where they register. */
 export interface RegistrantOptions {
   plan: RegistrationPlan;
+  /** One for each phone of the population; null or absent: generated from the seed. */
+  users?: readonly User[] | null;
   /** This worker's phones: first, first + stride, ... */
   first: number;
   stride: number;

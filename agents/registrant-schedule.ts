@@ -1,6 +1,6 @@
 import type { RegistrationPlan, RetryPolicy } from '../harness/plan/types.js';
 import { KeyedPrng, subSeed } from '../harness/prng.js';
-import { tenantOf } from './identity.js';
+import type { Population } from './identity.js';
 
 /** When each phone of one worker takes part in each wave, in order of time. */
 export interface Schedule {
@@ -12,18 +12,23 @@ export interface Schedule {
 }
 
 /** The phones `first`, `first + stride`, ... of the population. */
-export function scheduleOf(plan: RegistrationPlan, first: number, stride: number, seed: number): Schedule {
-  const { phones, tenants, waves } = plan;
+export function scheduleOf(
+  plan: RegistrationPlan,
+  population: Population,
+  first: number,
+  stride: number,
+  seed: number,
+): Schedule {
+  const { phones, waves } = plan;
   const mine = phonesOf(plan, first, stride);
   const dueMs: number[] = [];
   const phone: number[] = [];
   const wave: number[] = [];
   waves.forEach(({ atMs, overMs, order }, w) => {
     const ranks = order === 'shuffled' ? shuffled(phones, subSeed(seed, `wave-${w}`)) : null;
-    const groups = Math.min(tenants, phones);
     for (let i = 0; i < mine; i++) {
       const number = first + i * stride;
-      const share = ranks === null ? tenantOf(number, phones, tenants) / groups : ranks[number]! / phones;
+      const share = ranks === null ? population.tenant(number) / population.tenants : ranks[number]! / phones;
       dueMs.push(atMs + overMs * share);
       phone.push(i);
       wave.push(w);

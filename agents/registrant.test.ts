@@ -3,7 +3,7 @@ import { type Credential, CredentialCache } from '../harness/lab/embedded/creden
 import { REGISTRAR_DEFAULTS, Registrar, type RegistrarOptions } from '../harness/lab/embedded/registrar.js';
 import type { RegistrationPlan } from '../harness/plan/types.js';
 import { Counters } from './counters.js';
-import { identityOf } from './identity.js';
+import { identityOf, Population } from './identity.js';
 import { Registrant } from './registrant.js';
 import { retryDelayMs, scheduleOf } from './registrant-schedule.js';
 import { REGISTRATION_OUTCOMES, type Registration } from './registration-record.js';
@@ -244,11 +244,11 @@ it('a wave goes through all phones, or tenant by tenant; workers share them with
     { name: 'roll', atMs: 5000, overMs: 4000, order: 'by-tenant', restart: true },
   ] as const;
   const plan: RegistrationPlan = { ...PLAN, waves: [...waves] };
-  const all = scheduleOf(plan, 0, 1, 1);
+  const all = scheduleOf(plan, new Population(plan, SEED), 0, 1, 1);
   expect([...all.dueMs.subarray(0, 40)]).toEqual(Array.from({ length: 40 }, (_, i) => 100 + i * 25));
   expect([...all.phone.subarray(0, 40)].sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i));
   expect([...all.phone.subarray(40)]).toEqual(Array.from({ length: 40 }, (_, i) => i));
   expect([...all.dueMs.subarray(49, 51)]).toEqual([5000, 6000]);
-  const shares = [0, 1, 2].flatMap((w) => [...scheduleOf(plan, w, 3, 1).dueMs]);
+  const shares = [0, 1, 2].flatMap((w) => [...scheduleOf(plan, new Population(plan, SEED), w, 3, 1).dueMs]);
   expect(shares.sort((a, b) => a - b)).toEqual([...all.dueMs]);
 });

@@ -1,6 +1,6 @@
 import { KeyedPrng } from '../harness/prng.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
-import { PhoneBook, tenantOf } from './identity.js';
+import { PhoneBook, Population } from './identity.js';
 import type { RegistrantOptions } from './registrant-options.js';
 import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
 import { PhoneSockets, type SocketUser } from './registrant-sockets.js';
@@ -84,7 +84,8 @@ export class Registrant implements Actor, SocketUser {
     this.phones = n;
     this.#nowUs = nowUs;
     this.#values = options.counters.values;
-    this.#schedule = scheduleOf(plan, first, stride, seed);
+    const population = new Population(plan, seed, options.users ?? null);
+    this.#schedule = scheduleOf(plan, population, first, stride, seed);
     this.#chance = new KeyedPrng(seed ^ 0x4e915);
     this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient());
     this.#timers = new TimerWheel(n * 2, nowUs);
@@ -101,7 +102,7 @@ export class Registrant implements Actor, SocketUser {
     this.#expiresS = new Uint32Array(n).fill(plan.expiresS);
     this.#intendedUs = new Float64Array(n);
     this.#challenge = new Array<Challenge | null>(n).fill(null);
-    this.#book = new PhoneBook(options);
+    this.#book = new PhoneBook(population, first, stride);
     this.#words = { phone: 0, user: NOTHING, domain: NOTHING, local: NOWHERE, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
     this.#sockets = new PhoneSockets(wire, ip, n, plan.phonesPerSocket, this);
     const transactions = Math.min(TRANSACTIONS_MAX, Math.max(64, n * TRANSACTIONS_PER_PHONE));
@@ -178,7 +179,7 @@ export class Registrant implements Actor, SocketUser {
   }
 
   #begin(phone: number, reason: RegistrationReason, intendedUs: number, nowUs: number): void {
-    const { store, counters, t0Us, untilMs, first, stride, plan, worker } = this.#o;
+    const { store, counters, t0Us, untilMs, first, stride, worker } = this.#o;
     if (this.#stopped || nowUs > t0Us + untilMs * 1000) return;
     const v = this.#values;
     v[COUNTER_INDEX.registrationsOffered]!++;
@@ -195,7 +196,7 @@ export class Registrant implements Actor, SocketUser {
     store.setF64(record, O.intendedMs, (intendedUs - t0Us) / 1000);
     store.setF64(record, O.startedMs, (nowUs - t0Us) / 1000);
     store.setU32(record, O.phone, number);
-    store.setU16(record, O.tenant, tenantOf(number, plan.phones, plan.tenants));
+    store.setU16(record, O.tenant, this.#book.tenant(number));
     store.setU16(record, O.failures, this.#failures[phone]!);
     store.setU8(record, O.reason, REGISTRATION_REASONS.indexOf(reason));
     store.setU8(record, O.wave, this.#wave[phone]!);
@@ -217,9 +218,8 @@ export class Registrant implements Actor, SocketUser {
     const port = this.#sockets.portOf(phone);
     const at = port.slot();
     const w = this.#words;
-    const user = this.#book.user(phone);
     w.phone = first + phone * stride;
-    w.user = user.name;
+    w.user = this.#book.name(phone);
     w.domain = this.#book.domain(w.phone);
     w.local = this.#sockets.localOf(phone);
     w.slot = phone;
@@ -230,7 +230,7 @@ export class Registrant implements Actor, SocketUser {
     const proof = challenge === null ? null : this.#proof;
     if (proof !== null) {
       proof.challenge = challenge!;
-      proof.user = user;
+      proof.user = this.#book.secret(phone);
       proof.proxy = this.#proxy[phone] === 1;
       proof.nc = ++this.#nc[phone]!;
     }
@@ -302,7 +302,7 @@ export class Registrant implements Actor, SocketUser {
 
   #accepted(phone: number, msg: SipMessage, nowUs: number): void {
     const { store, plan } = this.#o;
-    const grantedS = grantedIn(msg, this.#book.user(phone).name, this.#expiresS[phone]!);
+    const grantedS = grantedIn(msg, this.#book.name(phone), this.#expiresS[phone]!);
     if (grantedS <= 0) {
       // RFC 3261 10.2.4: without our contact in it the answer is no registration.
       this.#fail(phone, 'rejected', -1, nowUs);

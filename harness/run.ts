@@ -50,6 +50,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     deadair: packageVersion(),
     interrupted: engine.silent ?? engine.interrupted,
     load: engine.load,
+    ...(engine.registrations === null ? {} : { registrations: engine.registrations }),
     generator: engine.generator,
     sources: engine.sources,
     callee: plan.target.kind === 'embedded' ? 'agents' : 'target',

@@ -6,7 +6,7 @@ import { exitCodeOf } from './demo.js';
 
 import { table } from './output.js';
 import { report, runCli } from './program.js';
-import { progressPrinter } from './progress.js';
+import { describe as describeProgress, progressPrinter } from './progress.js';
 
 let out = '';
 let err = '';
@@ -107,6 +107,15 @@ describe('progress', () => {
     expect(written).toHaveLength(3);
     expect(written[1]).toBe(
       'peak-dial  5 s (at most 47 s)  offered 170  started 170  answered 170  open 5  ended 165\n',
+    );
+  });
+
+  it('tells of phones that register, beside calls or alone', () => {
+    const phones = { phones: 1000, registered: 998, attempts: 1204, failed: 7, blocked: 0 };
+    const alone = { ...at(5000), offered: 0, started: 0, answered: 0, open: 0, ended: 0, phones };
+    expect(describeProgress('storm', alone)).toBe('storm  5/47 s  registered 998/1000  attempts 1204  failed 7');
+    expect(describeProgress('peak', { ...at(5000), phones: { ...phones, blocked: 3 } })).toMatch(
+      /ended 165 {2}registered 998\/1000 .* BLOCKED 3$/,
     );
   });
 

@@ -57,13 +57,23 @@ function lines(out: ProgressOutput): ProgressPrinter {
 }
 
 export function describe(label: string, p: Progress): string {
+  const phones = p.phones === undefined ? '' : `  ${phonesText(p.phones)}`;
+  if (phones !== '' && p.offered === 0) return `${label}  ${clock(p)}${phones}`;
   const counts = `offered ${p.offered}  started ${p.started}  answered ${p.answered}  open ${p.open}  ended ${p.ended}`;
   const blocked = p.blocked > 0 ? `  BLOCKED ${p.blocked}` : '';
-  return `${label}  ${clock(p)}  ${counts}${blocked}`;
+  return `${label}  ${clock(p)}  ${counts}${blocked}${phones}`;
 }
 
 function brief(label: string, p: Progress): string {
+  if (p.phones !== undefined && p.offered === 0) {
+    return `${label} ${clock(p)} registered ${p.phones.registered}/${p.phones.phones}`;
+  }
   return `${label} ${clock(p)} up ${p.open} ended ${p.ended}/${p.offered}`;
+}
+
+function phonesText(r: NonNullable<Progress['phones']>): string {
+  const blocked = r.blocked > 0 ? `  BLOCKED ${r.blocked}` : '';
+  return `registered ${r.registered}/${r.phones}  attempts ${r.attempts}  failed ${r.failed}${blocked}`;
 }
 
 function clock(p: Progress): string {

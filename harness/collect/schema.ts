@@ -35,7 +35,8 @@ export interface TelemetryRow {
  *   registrar: registers_total, ok_total, challenged_total, stale_total, refused_total (503 of its limit), limit_per_s, forbidden_total,
  *          rejected_total, retransmits_total (seen), bindings, expired_total, threads_busy, threads_max, inbox_depth, inbox_max,
  *          inbox_dropped_total, socket_dropped_total (by the kernel), transactions_full_total, db_pending, db_latency_ms,
- *          unreachable (1 in an outage), unheard_total
+ *          unreachable (1 in an outage), heard_total (datagrams), unheard_total
+ *          of a --target on this machine, from /proc/net/udp: socket_dropped_total and queued_bytes
  */
 /** Those that a run of calls wants. */
 export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;
@@ -90,6 +91,15 @@ export interface LoadRecord {
   blockedBy: Record<string, number>;
 }
 
+/** Attempts of phones to register, with the same conservation; those that are blocked had no room in the generator. */
+export interface RegistrationLoad {
+  offered: number;
+  blocked: number;
+  started: number;
+  ended: number;
+  open: number;
+}
+
 export interface EnvRecord {
   schema: 'deadair.env/1';
   runId: string;
@@ -104,6 +114,8 @@ export interface EnvRecord {
   /** SIGINT, or why the run was ended early; null when it ran to its end. */
   interrupted: string | null;
   load: LoadRecord;
+  /** Absent in a run without phones that register. */
+  registrations?: RegistrationLoad;
   generator: GeneratorRecord;
   /** Telemetry sources that were there. */
   sources: string[];

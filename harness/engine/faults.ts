@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import { monotonicUs } from '../clock.js';
-import type { FaultRecord } from '../collect/schema.js';
+import type { FaultRecord, TelemetryRow } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 import { type DatabaseLock, lockDatabase } from '../faults/db-lock.js';
 import type { FaultPlan } from '../plan/types.js';
+import { OutageWatch } from './outage-watch.js';
 
 interface Scheduled {
   plan: FaultPlan;
@@ -15,6 +16,8 @@ interface Scheduled {
 /** Applies the plan's faults on the run's clock and records when they really came and went. */
 export class FaultSchedule {
   readonly #faults: Scheduled[];
+  /** What the platform does to itself, on the same clock. */
+  readonly #outages: OutageWatch[];
   constructor(
     plans: readonly FaultPlan[],
     private readonly databaseFile: string,
@@ -22,7 +25,9 @@ export class FaultSchedule {
     private readonly store: RunStore,
     private readonly log: Logger | undefined,
   ) {
-    this.#faults = plans.map((plan) => ({
+    this.#outages = plans.filter((p) => p.kind === 'registrar-outage').map((p) => new OutageWatch(p));
+    const ours = plans.filter((p) => p.kind === 'db-lock');
+    this.#faults = ours.map((plan) => ({
       plan,
       applying: null,
       lock: null,
@@ -41,30 +46,32 @@ export class FaultSchedule {
   poll(): void {
     for (const fault of this.#faults) {
       if (fault.applying !== null || this.clockMs() < fault.plan.atMs) continue;
-      fault.applying = fault.plan.kind === 'db-lock' ? this.#apply(fault) : this.#watch(fault);
+      fault.applying = this.#apply(fault);
     }
   }
 
-  /** Ends what is still on, waits for the proof, and writes the records. */
-  async finish(): Promise<void> {
+  /** A reading of the platform: it tells of outages. */
+  see(row: TelemetryRow): void {
+    for (const watch of this.#outages) watch.see(row);
+  }
+
+  /** Ends what is still on, and waits for the proof. */
+  async undo(): Promise<void> {
     for (const fault of this.#faults) {
       await fault.applying;
       const { lock, record } = fault;
-      if (lock !== null) {
-        const { releasedAtUs, proven, note } = await lock.cancel();
-        record.removedAtMs = this.#ms(releasedAtUs);
-        record.provenRemoved = proven;
-        record.note = note;
-      }
-      this.store.appendFault(record);
+      if (lock === null) continue;
+      const { releasedAtUs, proven, note } = await lock.cancel();
+      record.removedAtMs = this.#ms(releasedAtUs);
+      record.provenRemoved = proven;
+      record.note = note;
     }
   }
 
-  /** The platform itself does not hear for that long, on the same clock. */
-  async #watch({ plan, record }: Scheduled): Promise<void> {
-    record.appliedAtMs = plan.atMs;
-    record.removedAtMs = plan.atMs + plan.forMs;
-    record.note = "by the embedded registrar, on the run's clock";
+  /** Writes the records, when the last reading of the platform is there. */
+  finish(): void {
+    for (const watch of this.#outages) this.store.appendFault(watch.finish(this.clockMs()));
+    for (const { record } of this.#faults) this.store.appendFault(record);
   }
 
   async #apply(fault: Scheduled): Promise<void> {

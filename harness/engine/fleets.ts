@@ -1,8 +1,9 @@
 import type { FleetPlan } from '../../agents/fleet.js';
 import { ipToString } from '../../agents/wire/types.js';
-import type { Addresses } from '../lab/embedded/addresses.js';
+import type { Addresses, Endpoint } from '../lab/embedded/addresses.js';
 import { arrivalsEndMs } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
+import type { UserRow } from '../plan/users.js';
 import { legCapacity } from './gather.js';
 import { targetAddress } from './target.js';
 
@@ -20,7 +21,13 @@ export function legRoom({ maxCalls, callers, callees }: FleetPlan): number {
 }
 
 /** Who places which calls, and who answers them: worker w takes arrivals w, w + W, ...; the first also answers. */
-export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: string, salt: number): FleetPlan[] {
+export function fleetPlans(
+  plan: RunPlan,
+  addresses: Addresses | null,
+  users: UserRow[] | null,
+  runTag: string,
+  salt: number,
+): FleetPlan[] {
   const { callerWorkers, maxCallsPerWorker } = plan.agents;
   return Array.from({ length: callerWorkers }, (_, worker) => {
     const common = {
@@ -46,7 +53,7 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
           user: null,
         },
         callees: worker === 0 ? { ...addresses.callees, maxCalls: calleeRoom(common.maxCalls) } : null,
-        ...registrantsOf(plan, share, addresses.phones + worker, addresses.registrar),
+        ...registrantsOf(plan, users, share, addresses.phones + worker, addresses.registrar),
       };
     }
     const { ip, port, domain, user, localIp } = targetAddress(plan);
@@ -54,7 +61,7 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
       ...common,
       callers: { ...share, ip: localIp, gateway: null, hop: { ip, port }, domain, user },
       callees: null,
-      ...registrantsOf(plan, share, localIp, { ip, port }),
+      ...registrantsOf(plan, users, share, localIp, { ip, port }),
     };
   });
 }
@@ -62,13 +69,14 @@ export function fleetPlans(plan: RunPlan, addresses: Addresses | null, runTag: s
 /** The phones of one worker that register; nothing where the plan has none. */
 function registrantsOf(
   plan: RunPlan,
+  users: UserRow[] | null,
   share: { first: number; stride: number },
   ip: number,
-  hop: { ip: number; port: number },
+  hop: Endpoint,
 ): Pick<FleetPlan, 'registrants'> {
   if (plan.registrations === undefined) return {};
   const untilMs = arrivalsEndMs(plan.arrivals);
-  return { registrants: { ...share, plan: plan.registrations, ip, hop, untilMs } };
+  return { registrants: { ...share, plan: plan.registrations, users, ip, hop, untilMs } };
 }
 
 /** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */

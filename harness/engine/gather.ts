@@ -1,8 +1,9 @@
 import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
 import { OUTCOMES, ROLE } from '../../agents/record.js';
 import type { LegStore, RegistrationStore } from '../../agents/store.js';
-import type { FrameRow, GeneratorRecord, LoadRecord } from '../collect/schema.js';
+import type { FrameRow, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
+import type { PhonesProgress } from './types.js';
 
 const OPEN = OUTCOMES.indexOf('open');
 
@@ -28,6 +29,7 @@ export interface Totals {
   ended: number;
   open: number;
   answered: number;
+  phones?: PhonesProgress;
 }
 
 /** Turns shared memory into rows: finished legs as they come, counters once a second. */
@@ -59,12 +61,39 @@ export class Gatherer {
     }
   }
 
-  totals(): Totals {
+  /** `phones`: how many the plan has; undefined: none. */
+  totals(phones?: number): Totals {
     const sum = (name: (typeof COUNTERS)[number]): number => this.workers.reduce((n, w) => n + w.counters.get(name), 0);
     const started = sum('started');
     const ended = sum('ended');
     const offered = sum('offered');
-    return { offered, started, blocked: offered - started, ended, open: started - ended, answered: sum('answered') };
+    const calls = {
+      offered,
+      started,
+      blocked: offered - started,
+      ended,
+      open: started - ended,
+      answered: sum('answered'),
+    };
+    if (phones === undefined) return calls;
+    const registering = {
+      phones,
+      registered: sum('registeredPhones'),
+      attempts: sum('registrationsStarted'),
+      failed: sum('register503') + sum('registerRejected') + sum('registerTimeouts'),
+      blocked: sum('registrationsBlocked'),
+    };
+    return { ...calls, phones: registering };
+  }
+
+  /** After finish(). */
+  registrations(): RegistrationLoad {
+    const [offered, started, ended] = [
+      this.sum('registrationsOffered'),
+      this.sum('registrationsStarted'),
+      this.sum('registrationsEnded'),
+    ];
+    return { offered, blocked: this.sum('registrationsBlocked'), started, ended, open: started - ended };
   }
 
   sum(name: (typeof COUNTERS)[number]): number {

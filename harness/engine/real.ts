@@ -4,13 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, SnapshotRing, STATE } from '../../agents/control.js';
 import { Counters, quantileUs } from '../../agents/counters.js';
 import { LegStore, RegistrationStore } from '../../agents/store.js';
+import { ipFromString } from '../../agents/wire/types.js';
 import { monotonicUs } from '../clock.js';
 import type { RunStore } from '../collect/store.js';
+import { UdpDrops } from '../collect/udp-drops.js';
 import { HarnessError } from '../errors.js';
 import { type Addresses, addressesOf, BLOCKS } from '../lab/embedded/addresses.js';
 import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
+import { plannedUsers, type UserRow } from '../plan/users.js';
 import { FaultSchedule } from './faults.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
@@ -41,9 +44,10 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const arrivals = new Float64Array(shared);
   arrivals.set(instants);
 
+  const users = plannedUsers(plan);
   const gatherer = new Gatherer(store);
-  const platform = addresses === null ? null : startPlatform(plan, addresses, store.runDir);
-  const agents = fleetPlans(plan, addresses, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
+  const platform = addresses === null ? null : startPlatform(plan, addresses, users, store.runDir);
+  const agents = fleetPlans(plan, addresses, users, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
     const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
     const rows = registrationCapacity(plan);
@@ -76,7 +80,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   }
 }
 
-function startPlatform(plan: RunPlan, addresses: Addresses, runDir: string): Platform {
+function startPlatform(plan: RunPlan, addresses: Addresses, users: UserRow[] | null, runDir: string): Platform {
   if (plan.target.kind !== 'embedded') throw new Error('no embedded platform in this plan');
   const telemetry = new SharedArrayBuffer(SnapshotRing.bytes(TELEMETRY_WIDTH, SAMPLE_CAPACITY));
   const data = {
@@ -86,6 +90,7 @@ function startPlatform(plan: RunPlan, addresses: Addresses, runDir: string): Pla
     maxCalls: plan.agents.maxCallsPerWorker * plan.agents.callerWorkers,
     file: join(runDir, CDR_FILE),
     registrations: plan.registrations ?? null,
+    users,
     planSeed: plan.seed,
     subscribers: join(runDir, SUBSCRIBER_FILE),
     faults: plan.faults,
@@ -122,6 +127,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   const endMs = lastMs + plan.drainMs;
   const clockMs = (): number => (monotonicUs() - t0Us) / 1000;
   const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
+  const drops = plan.target.kind === 'sip' ? new UdpDrops(ipFromString(plan.target.host), plan.target.port) : null;
   let interrupted: string | null = null;
   let silent: string | null = null;
   let hangUpAtMs = Number.POSITIVE_INFINITY;
@@ -130,8 +136,9 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     const tMs = clockMs();
     faults.poll();
     gatherer.poll(tMs);
-    drainTelemetry(platform, store);
-    if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals() });
+    drainTelemetry(platform, store, faults);
+    if (drops !== null && plan.registrations !== undefined) readDrops(drops, tMs, store);
+    if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals(plan.registrations?.phones) });
     for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
     if (platform?.thread.died) throw new HarnessError('WORKER_DIED', `the embedded platform: ${platform.thread.died}`);
     if (interrupted === null && options.signal?.aborted) {
@@ -144,19 +151,21 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     if (alive.every((a) => a.control.state === STATE.IDLE) && (tMs > lastMs || interrupted !== null)) break;
     if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
   }
-  await faults.finish();
+  await faults.undo();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
   await Promise.all(agents.map((a) => a.stop()));
   for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
   const durationMs = clockMs();
   if (platform !== null) await platform.thread.stop();
-  drainTelemetry(platform, store);
+  drainTelemetry(platform, store, faults);
+  faults.finish();
   const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
   const media = plan.call.media === 'none' ? 'none' : ours.media;
   return {
     durationMs,
     load,
+    registrations: plan.registrations === undefined ? null : gatherer.registrations(),
     generator: {
       ...gatherer.generator(ours.wire, media),
       ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
@@ -172,13 +181,24 @@ function turnsOf(thread: Thread): { p99: number; max: number } {
   return { p99: quantileUs(h, 0.99) / 1000, max: quantileUs(h, 1) / 1000 };
 }
 
-function drainTelemetry(platform: Platform | null, store: RunStore): void {
+function drainTelemetry(platform: Platform | null, store: RunStore, faults: FaultSchedule): void {
   platform?.ring.drain((tMs, values) => {
     for (let i = 0; i < platform.metrics.length; i++) {
       const { source, instance, metric } = platform.metrics[i]!;
-      store.addTelemetry({ tMs, source, instance, metric, value: values[i]! });
+      const row = { tMs, source, instance, metric, value: values[i]! };
+      store.addTelemetry(row);
+      faults.see(row);
     }
   });
+}
+
+/** A target on this machine: what its socket lost, though it says nothing else of itself. */
+function readDrops(drops: UdpDrops, tMs: number, store: RunStore): void {
+  const reading = drops.read();
+  if (reading === null) return;
+  const of = { tMs, source: 'registrar', instance: 'target' };
+  store.addTelemetry({ ...of, metric: 'socket_dropped_total', value: reading.dropsTotal });
+  store.addTelemetry({ ...of, metric: 'queued_bytes', value: reading.queuedBytes });
 }
 
 function noteDeath(gatherer: Gatherer, i: number, agent: Thread, options: EngineOptions): void {
@@ -190,11 +210,12 @@ function noteDeath(gatherer: Gatherer, i: number, agent: Thread, options: Engine
 
 /** Nothing came back at all: said at once when ICMP said that nobody listens, else when it has had time enough. */
 function silenceOf(plan: RunPlan, gatherer: Gatherer, tMs: number, firstMs: number): string | null {
-  if (plan.target.kind !== 'sip' || gatherer.sum('started') === 0 || gatherer.sum('sipReceived') > 0) return null;
+  const begun = gatherer.sum('started') + gatherer.sum('registrationsStarted');
+  if (plan.target.kind !== 'sip' || begun === 0 || gatherer.sum('sipReceived') > 0) return null;
   const { host, port } = plan.target;
   if (gatherer.sum('unreachable') > 0 && tMs > firstMs + 1_000) {
     return `${host}:${port} does not answer: nothing listens on that UDP port (ICMP port unreachable)`;
   }
   if (tMs < firstMs + SILENT_MS) return null;
-  return `${host}:${port} does not answer: no reply to any INVITE in ${SILENT_MS / 1000} s; check address, port and firewall`;
+  return `${host}:${port} does not answer: no reply to any request in ${SILENT_MS / 1000} s; check address, port and firewall`;
 }

@@ -10,9 +10,11 @@ import { EmbeddedPlatform } from '../lab/embedded/platform.js';
 import { outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/platform-registrar.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
+import { plannedUsers } from '../plan/users.js';
 import { subSeed } from '../prng.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
+import { OutageWatch } from './outage-watch.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 
 const STEP_US = 250_000;
@@ -41,7 +43,8 @@ export function runSimulated(
   const cdr = new MemoryCdrStore({ nowUs: () => world.nowUs, limit: config.cdr.queueLimit });
   for (const fault of plan.faults) {
     const fromUs = t0Us + fault.atMs * 1000;
-    if (fault.kind === 'db-lock') cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
+    if (fault.kind !== 'db-lock') continue;
+    cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
     store.appendFault({
       kind: fault.kind,
       intendedAtMs: fault.atMs,
@@ -53,11 +56,12 @@ export function runSimulated(
   }
   const maxCalls = plan.agents.maxCallsPerWorker * plan.agents.callerWorkers;
   const seed = subSeed(plan.seed, 'platform');
+  const users = plannedUsers(plan);
   const registrar: RegistrarParts | null =
     config.registrar === undefined || plan.registrations === undefined
       ? null
       : {
-          ...simulatedParts(config.registrar, plan.registrations, plan.seed, () => world.nowUs),
+          ...simulatedParts(config.registrar, plan.registrations, users, plan.seed, () => world.nowUs),
           outages: outagesOf(plan.faults, t0Us),
         };
   const platformOptions = { config, addresses, cdr, seed, maxCalls, t0Us, registrar };
@@ -65,7 +69,7 @@ export function runSimulated(
   world.add(platform, platformWire);
 
   const gatherer = new Gatherer(store);
-  const fleets = fleetPlans(plan, addresses, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
+  const fleets = fleetPlans(plan, addresses, users, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
     const wire = world.wire(`agents-${fleetPlan.worker}`);
     const capacity = legRoom(fleetPlan);
     const { store: legs } = LegStore.create(capacity);
@@ -89,24 +93,29 @@ export function runSimulated(
     return fleet;
   });
 
+  const watches = plan.faults.filter((f) => f.kind === 'registrar-outage').map((f) => new OutageWatch(f));
   let interrupted: string | null = null;
   for (let us = START_US + STEP_US; ; us += STEP_US) {
     world.runUntil(Math.min(us, endUs));
     const tMs = (world.nowUs - t0Us) / 1000;
     gatherer.poll(tMs);
     for (const m of platform.metrics) {
-      store.addTelemetry({ tMs, source: m.source, instance: m.instance, metric: m.metric, value: m.read() });
+      const row = { tMs, source: m.source, instance: m.instance, metric: m.metric, value: m.read() };
+      store.addTelemetry(row);
+      for (const watch of watches) watch.see(row);
     }
-    options.onProgress?.({ tMs, endMs: (endUs - t0Us) / 1000, ...gatherer.totals() });
+    options.onProgress?.({ tMs, endMs: (endUs - t0Us) / 1000, ...gatherer.totals(plan.registrations?.phones) });
     if (options.signal?.aborted) interrupted = 'interrupted';
     if (interrupted !== null || world.nowUs >= endUs || fleets.every((f) => f.idle)) break;
   }
   const endMs = (world.nowUs - t0Us) / 1000;
+  for (const watch of watches) store.appendFault(watch.finish(endMs));
   const load = gatherer.finish(endMs);
   const media = plan.call.media === 'rtp' ? 'memory' : 'none';
   return {
     durationMs: endMs,
     load,
+    registrations: plan.registrations === undefined ? null : gatherer.registrations(),
     generator: gatherer.generator('memory', media),
     interrupted,
     sources: [...new Set(platform.metrics.map((m) => m.source))],

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { GeneratorRecord, LoadRecord } from '../collect/schema.js';
+import type { GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 
 export interface Progress {
   tMs: number;
@@ -11,6 +11,17 @@ export interface Progress {
   open: number;
   answered: number;
   ended: number;
+  /** Of phones that register; absent where there are none. */
+  phones?: PhonesProgress;
+}
+
+export interface PhonesProgress {
+  phones: number;
+  /** They hold a binding, as far as they know. */
+  registered: number;
+  attempts: number;
+  failed: number;
+  blocked: number;
 }
 
 export interface EngineOptions {
@@ -25,6 +36,8 @@ export interface EngineOptions {
 export interface EngineOutcome {
   durationMs: number;
   load: LoadRecord;
+  /** Null in a run without phones that register. */
+  registrations: RegistrationLoad | null;
   generator: GeneratorRecord;
   interrupted: string | null;
   sources: string[];

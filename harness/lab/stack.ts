@@ -1,4 +1,5 @@
 import type { RunPlan } from '../plan/types.js';
+import { plannedUsers } from '../plan/users.js';
 import type { StartedKamailio } from './kamailio/kamailio.js';
 import { usersOf } from './kamailio/users.js';
 
@@ -6,6 +7,6 @@ import { usersOf } from './kamailio/users.js';
 export async function bringUp(plan: RunPlan): Promise<StartedKamailio | null> {
   if (plan.target.kind !== 'sip' || plan.target.stack === undefined) return null;
   const { startKamailio } = await import('./kamailio/kamailio.js');
-  const users = plan.registrations === undefined ? [] : usersOf(plan.registrations, plan.seed);
+  const users = plan.registrations === undefined ? [] : usersOf(plan.registrations, plannedUsers(plan), plan.seed);
   return startKamailio({ host: plan.target.host, users });
 }

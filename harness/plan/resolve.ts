@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import { HarnessError } from '../errors.js';
 import { checkArrivals } from './arrivals.js';
 import { parseBudget } from './budget.js';
@@ -9,7 +10,8 @@ import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
 import { parseTarget, SIP_PORT } from './target.js';
-import type { MediaBackend, RunPlan, TargetPlan } from './types.js';
+import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan } from './types.js';
+import { readUsers } from './users.js';
 
 /** What the command line says, still unchecked. */
 export interface PlanOptions {
@@ -91,7 +93,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       arrivals: built.arrivals,
       drainMs: built.drainMs,
       call: built.call,
-      ...(built.registrations === undefined ? {} : { registrations: built.registrations }),
+      ...(built.registrations === undefined ? {} : { registrations: phonesOf(built.registrations, target, seed) }),
       agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
       faults,
       budgets,
@@ -99,6 +101,29 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
     },
     'plan',
   );
+}
+
+/** Domain of phones in a file that names none, on the embedded platform (RFC 2606). */
+const HOME = 'pbx.test';
+
+/** With a file of users there are as many phones as it has, if the plan does not want fewer; its domains are tenants. */
+function phonesOf(plan: RegistrationPlan, target: TargetPlan, seed: number): RegistrationPlan {
+  if (plan.users === undefined) return plan;
+  const file = resolve(plan.users.file);
+  const domain = plan.users.domain || (target.kind === 'sip' ? target.host : HOME);
+  const { rows, sha256 } = readUsers({ file, domain, sha256: '' }, seed);
+  const phones = Math.min(plan.phones, rows.length);
+  const used = rows.slice(0, phones);
+  const stranger = used.find((row) => row.authUser !== undefined);
+  const ours = target.kind === 'embedded' || target.stack !== undefined;
+  if (ours && stranger !== undefined) {
+    throw new HarnessError(
+      'BAD_PLAN',
+      `${file}: ${stranger.user} has the authentication name ${stranger.authUser}; a registrar that we bring up knows users by the name of their address: make them equal, or give --target`,
+    );
+  }
+  const tenants = used.reduce((n, row) => Math.max(n, row.tenant + 1), 1);
+  return { ...plan, phones, tenants, users: { file, domain, sha256 } };
 }
 
 function freshStamp(): Stamp {

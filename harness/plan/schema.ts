@@ -96,6 +96,9 @@ const PHONES_MAX = 100_000;
 const registrations = z.strictObject({
   phones: count.min(1).max(PHONES_MAX),
   tenants: count.min(1).max(65_535),
+  users: z
+    .strictObject({ file: z.string().min(1), domain: z.string(), sha256: z.string().default('') })
+    .exactOptional(),
   phonesPerSocket: count.min(1),
   expiresS: count.min(1),
   refreshMin: share,

@@ -165,9 +165,21 @@ export interface RegistrationWave {
   restart: boolean;
 }
 
+/** A CSV that says who the phones are; see harness/plan/users.ts. Its secrets are not copied into the plan. */
+export interface UsersFile {
+  /** Absolute, in a plan that was resolved. */
+  file: string;
+  /** Of rows that name none. */
+  domain: string;
+  /** Of the file when the plan was made. */
+  sha256: string;
+}
+
 export interface RegistrationPlan {
   phones: number;
   tenants: number;
+  /** Absent: names and secrets are generated from the seed. */
+  users?: UsersFile;
   /** Phones that share a socket; each has a contact of its own. */
   phonesPerSocket: number;
   expiresS: number;

@@ -92,8 +92,17 @@ export function registrations(v: Verdict): string {
     (w) =>
       `<tr><td>${w.wave}</td><td>${duration(w.sinceMs)}</td><td>${count(w.back)} of ${count(w.phones)}</td><td>${count(w.downMax)}</td>${[w.timeTo50Ms, w.timeTo95Ms, w.timeTo100Ms, w.tenantTimeTo100Ms.p50, w.tenantTimeTo100Ms.max].map((ms) => `<td>${back(ms)}</td>`).join('')}</tr>`,
   );
+  const last = r.waves.at(-1);
+  const slow = (last?.slowestTenants ?? []).map(
+    (t) =>
+      `<tr><td>${t.tenant}</td><td>${count(t.phones)}</td><td>${duration(t.sinceMs)}</td><td>${back(t.tookMs)}</td></tr>`,
+  );
+  const slowest =
+    slow.length === 0
+      ? ''
+      : `<h3>Slowest tenants of the last wave</h3><div class="scroll"><table><tr><th>tenant</th><th>phones</th><th>began at</th><th>all back after</th></tr>${slow.join('')}</table></div>`;
   return `<h2>Phones</h2><div class="tiles">${list.map(tile).join('')}</div>${why === '' ? '' : `<div class="card"><h3>What kept them waiting</h3><ul>${why}</ul></div>`}
-<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>`;
+<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>${slowest}`;
 }
 
 export function budgets(v: Verdict): string {

@@ -87,6 +87,20 @@ async function registrationPlots(
       ],
       0,
     ),
+    // A roll restarts one tenant after the other: each tenant where its own restart began.
+    await of(
+      'A whole tenant back, by when its restart began',
+      'ms',
+      `SELECT ${step('since')} AS s, quantile_cont(took, 0.5) AS p50, max(took) AS most FROM (
+         SELECT tenant, min(due) AS since, max(back) - min(due) AS took FROM (
+           SELECT tenant, phone, min(intendedMs) FILTER (reason_name = 'wave') AS due, min(doneMs) FILTER (outcome_name = 'registered') AS back
+           FROM registrations WHERE wave = (SELECT max(wave) FROM registrations) GROUP BY tenant, phone)
+         GROUP BY tenant) GROUP BY 1`,
+      [
+        ['p50', 'p50', 'a'],
+        ['most', 'slowest', 'bad'],
+      ],
+    ),
     // On an axis of its own: waves of repeats are ten times what is registered.
     await of(
       'REGISTERs repeated per second',
@@ -100,7 +114,7 @@ async function registrationPlots(
     await of(
       'Messages waiting at the registrar',
       'messages',
-      `SELECT ${step('t')} AS s, max(inbox_depth) AS v, max(inbox_max) AS most, sum(inbox_dropped + socket_dropped) AS dropped
+      `SELECT ${step('t')} AS s, max(inbox_depth) AS v, max(inbox_max) AS most, sum(coalesce(inbox_dropped, 0) + coalesce(socket_dropped, 0)) AS dropped
        FROM registrar GROUP BY 1`,
       [
         ['v', 'waiting', 'a'],

@@ -129,6 +129,11 @@ describe('INVALID', () => {
       { load: { offered: 100, started: 98, ended: 98, blocked: 2, blockedBy: { blockedMaxCalls: 2 } } },
     ],
     ['do not add up', { load: { offered: 100 } }],
+    [
+      'could not start 2 of 100 registrations',
+      { registrations: { offered: 100, blocked: 2, started: 98, ended: 98, open: 0 } },
+    ],
+    ['registrations do not add up', { registrations: { offered: 100, blocked: 0, started: 98, ended: 98, open: 0 } }],
   ])('%s', async (text, more) => {
     const run = new SyntheticRun();
     dirs.push(run.dir);

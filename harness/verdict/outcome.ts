@@ -29,7 +29,9 @@ export function invalidReasons(
   const { generator: g, load } = env;
   const out: string[] = [];
   if (g.callLatenessMs.p99 > LIMITS.callLatenessP99Ms)
-    out.push(`calls were placed late: p99 ${nice(g.callLatenessMs.p99)} ms, allowed ${LIMITS.callLatenessP99Ms} ms`);
+    out.push(
+      `${load.offered > 0 || env.registrations === undefined ? 'calls were placed' : 'registrations were begun'} late: p99 ${nice(g.callLatenessMs.p99)} ms, allowed ${LIMITS.callLatenessP99Ms} ms`,
+    );
   if (env.media === 'rtp' && g.rtpLatenessMs.p99 > LIMITS.rtpLatenessP99Ms)
     out.push(`RTP was sent late: p99 ${nice(g.rtpLatenessMs.p99)} ms, allowed ${LIMITS.rtpLatenessP99Ms} ms`);
   if (env.media === 'rtp' && g.platformTurnMs !== undefined && g.platformTurnMs.p99 > LIMITS.platformTurnP99Ms)
@@ -44,6 +46,15 @@ export function invalidReasons(
         .filter(([, n]) => n > 0)
         .map(([why, n]) => `${why} ${nice(n)}`)
         .join(', ')})`,
+    );
+  const phones = env.registrations;
+  if (phones !== undefined && phones.blocked > LIMITS.blockedShare * phones.offered)
+    out.push(
+      `the generator could not start ${nice(phones.blocked)} of ${nice(phones.offered)} registrations: it had no room for the attempts`,
+    );
+  if (phones !== undefined && phones.offered !== phones.started + phones.blocked && g.workers.every((w) => !w.died))
+    out.push(
+      `registrations do not add up: ${phones.offered} offered, ${phones.started} started, ${phones.blocked} blocked`,
     );
   const packets = g.rtpSent + g.rtpReceived;
   const drops = g.sendDropped + g.receiveDropped;

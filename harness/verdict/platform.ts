@@ -32,6 +32,7 @@ const METRICS = {
     'inbox_max',
     'inbox_dropped_total',
     'socket_dropped_total',
+    'queued_bytes',
     'db_latency_ms',
     'unreachable',
     'unheard_total',

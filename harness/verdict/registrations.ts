@@ -78,8 +78,9 @@ export async function wavesOf(run: OpenRun): Promise<WaveResult[]> {
     changes AS (SELECT wave, t, sum(n) AS n FROM (
       SELECT wave, due AS t, 1 AS n FROM backs UNION ALL SELECT wave, back, -1 FROM backs WHERE back IS NOT NULL) GROUP BY wave, t),
     levels AS (SELECT wave, t, sum(n) OVER w AS down, lead(t) OVER w AS until FROM changes WINDOW w AS (PARTITION BY wave ORDER BY t)),
-    tenants AS (SELECT wave, tenant, max(coalesce(back, 'infinity'::DOUBLE)) - min(due) AS took FROM backs GROUP BY wave, tenant)
-    SELECT wave, any_value(phones) AS phones, any_value(since) AS since, any_value(back) AS back, max(down) AS down,
+    tenants AS (SELECT wave, tenant, min(due) AS since, count(*) AS phones, max(coalesce(back, 'infinity'::DOUBLE)) - min(due) AS took FROM backs GROUP BY wave, tenant)
+    SELECT wave, (SELECT list({tenant: tenant, sinceMs: since, phones: phones, tookMs: nullif(took, 'infinity')} ORDER BY took DESC, tenant)[1:${SLOWEST}] FROM tenants t WHERE t.wave = levels.wave) AS slowest,
+      any_value(phones) AS phones, any_value(since) AS since, any_value(back) AS back, max(down) AS down,
       ${lastBelow(0.5)} AS t50, ${lastBelow(0.05)} AS t95, ${lastBelow(0)} AS t100,
       (SELECT nullif(quantile_cont(took, 0.5), 'infinity') FROM tenants t WHERE t.wave = levels.wave) AS tenant50,
       (SELECT nullif(max(took), 'infinity') FROM tenants t WHERE t.wave = levels.wave) AS tenant_max
@@ -95,8 +96,21 @@ export async function wavesOf(run: OpenRun): Promise<WaveResult[]> {
     timeTo95Ms: or(row.t95),
     timeTo100Ms: or(row.t100),
     tenantTimeTo100Ms: { p50: or(row.tenant50), max: or(row.tenant_max) },
+    slowestTenants: tenantsIn(row.slowest),
   }));
 }
+
+function tenantsIn(list: unknown): WaveResult['slowestTenants'] {
+  return ((list ?? []) as Record<string, unknown>[]).map((e) => ({
+    tenant: Number(e.tenant),
+    sinceMs: Number(e.sinceMs),
+    phones: Number(e.phones),
+    tookMs: typeof e.tookMs === 'number' ? Math.round(e.tookMs * 1000) / 1000 : null,
+  }));
+}
+
+/** Tenants named for each wave: the ones that would call first. */
+const SLOWEST = 5;
 
 /** Readings at which every thread waited, for how much of the time until the phones were back. */
 const BUSY_SHARE = 0.25;
@@ -111,7 +125,7 @@ const T2_READINGS = 16;
 async function mechanismsOf(run: OpenRun, sinceMs: number): Promise<Mechanism[]> {
   const since = Math.max(0, sinceMs - 250);
   const r =
-    await run.one(`SELECT count(*) AS readings, sum(registers) AS handled, sum(inbox_dropped + socket_dropped) AS dropped, sum(refused) AS refused,
+    await run.one(`SELECT count(*) AS readings, sum(registers) AS handled, sum(coalesce(inbox_dropped, 0) + coalesce(socket_dropped, 0)) AS dropped, sum(refused) AS refused,
       max(inbox_max) AS room, max(inbox_depth) AS depth, max(threads_max) AS threads, max(limit_per_s) AS limit_per_s,
       count(*) FILTER (threads_busy >= threads_max) AS full, count(*) FILTER (inbox_depth > 0 OR inbox_dropped > 0 OR refused > 0) AS pressed,
       count(*) FILTER (refused > 0) AS refusing, avg(threads_busy / threads_max) FILTER (refused > 0) AS busy_refusing,
@@ -121,7 +135,8 @@ async function mechanismsOf(run: OpenRun, sinceMs: number): Promise<Mechanism[]>
   if (num(r, 'readings') === 0) return [];
   const found: Mechanism[] = [];
   const dropped = num(r, 'dropped');
-  const handled = num(r, 'handled');
+  // A target that tells nothing of itself handled what it answered.
+  const handled = r.handled === null ? await answeredOf(run) : num(r, 'handled');
   if (dropped > DROPPED_SHARE * (dropped + handled)) {
     const beat = await beatOf(run, since);
     const inStep =
@@ -130,7 +145,7 @@ async function mechanismsOf(run: OpenRun, sinceMs: number): Promise<Mechanism[]>
         : `; phones that were dropped repeat in step: the busiest quarter second of every 4 s (T2) brings ${nice(beat)} times the average`;
     found.push({
       name: 'receive-buffer-overflow',
-      text: `${nice(dropped)} of ${nice(dropped + handled)} REGISTERs were dropped at the registrar's full receive buffer (room for ${nice(num(r, 'room'))})${inStep}`,
+      text: `${nice(dropped)} of ${nice(dropped + handled)} REGISTERs were dropped at the registrar's full receive buffer${num(r, 'room') > 0 ? ` (room for ${nice(num(r, 'room'))})` : ''}${inStep}`,
       values: { dropped, handled, room: num(r, 'room'), beat },
     });
   }
@@ -165,11 +180,18 @@ async function mechanismsOf(run: OpenRun, sinceMs: number): Promise<Mechanism[]>
   return found;
 }
 
+/** Answers that came back to phones. */
+async function answeredOf(run: OpenRun): Promise<number> {
+  const answers = ['register200', 'register401', 'register503', 'registerRejected'];
+  const r = await run.one(`SELECT ${answers.map((name) => `coalesce(${FRAME(name)}, 0)`).join(' + ')} AS n`);
+  return num(r, 'n');
+}
+
 /** Load of the busiest reading of every T2 over the average, folded over the first 32 s; null without load. */
 async function beatOf(run: OpenRun, sinceMs: number): Promise<number | null> {
   const r = await run.one(`SELECT max(n) / avg(n) AS beat FROM (
       SELECT nth % ${T2_READINGS} AS phase, sum(load) AS n FROM (
-        SELECT row_number() OVER (ORDER BY t) AS nth, registers + retransmits + inbox_dropped + socket_dropped AS load
+        SELECT row_number() OVER (ORDER BY t) AS nth, coalesce(registers, 0) + coalesce(retransmits, 0) + coalesce(inbox_dropped, 0) + coalesce(socket_dropped, 0) AS load
         FROM registrar WHERE t > ${sinceMs} AND t < ${sinceMs} + 32000)
       WHERE nth > ${T2_READINGS} GROUP BY phase)`);
   return typeof r.beat === 'number' && Number.isFinite(r.beat) ? Number(r.beat.toFixed(2)) : null;

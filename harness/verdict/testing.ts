@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blankLeg, ENDED_BY, type Leg, OUTCOMES, type Outcome } from '../collect/legs.js';
-import type { EnvRecord, GeneratorRecord, LoadRecord } from '../collect/schema.js';
+import type { EnvRecord, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import { RunStore } from '../collect/store.js';
 
 /**
@@ -216,7 +216,9 @@ export class SyntheticRun {
     return this;
   }
 
-  async finish(more: { load?: Partial<LoadRecord>; generator?: Partial<GeneratorRecord> } = {}): Promise<string> {
+  async finish(
+    more: { load?: Partial<LoadRecord>; registrations?: RegistrationLoad; generator?: Partial<GeneratorRecord> } = {},
+  ): Promise<string> {
     const n = this.#callers;
     const env: EnvRecord = {
       schema: 'deadair.env/1',
@@ -230,6 +232,7 @@ export class SyntheticRun {
       deadair: '0',
       interrupted: null,
       load: { offered: n, blocked: 0, started: n, ended: n, open: 0, blockedBy: {}, ...more.load },
+      ...(more.registrations === undefined ? {} : { registrations: more.registrations }),
       generator: { ...goodGenerator, ...more.generator },
       sources: [...this.#sources],
       callee: 'agents',

@@ -93,6 +93,8 @@ export interface WaveResult {
   timeTo100Ms: number | null;
   /** From a tenant's first phone's instant until its last one is back, over the tenants. */
   tenantTimeTo100Ms: { p50: number | null; max: number | null };
+  /** Those that took longest, worst first; `tookMs` null: not whole again when the run ended. */
+  slowestTenants: { tenant: number; sinceMs: number; phones: number; tookMs: number | null }[];
 }
 
 export const MECHANISMS = [

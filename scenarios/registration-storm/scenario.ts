@@ -1,5 +1,5 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
-import { choice, defineScenario, flag, integer, number } from '../../harness/plan/scenario.js';
+import { choice, defineScenario, flag, integer, number, text } from '../../harness/plan/scenario.js';
 import type { FaultPlan, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
 
 /** The buffer that Linux gives when nobody asks (net.core.rmem_default), and the one that ends the waves. */
@@ -21,6 +21,10 @@ export default defineScenario({
   params: {
     phones: integer(10_000, { unit: 'phones', min: 1, max: 100_000, doc: 'the population' }),
     tenants: integer(500, { unit: 'tenants', min: 1, max: 65_535, doc: 'each with a domain, which is its realm' }),
+    users: text('', {
+      doc: "CSV of the phones' names and secrets in SIPp's injection format; at most `phones` of them. Without it they are generated",
+    }),
+    domain: text('', { doc: 'of users whose row names none; the host of --target when empty' }),
     phonesPerSocket: integer(64, { unit: 'phones', min: 1, doc: 'phones that share a UDP socket of ours' }),
     phase: choice('steady', {
       choices: ['steady', 'storm', 'outage', 'firmware-roll'],
@@ -130,6 +134,7 @@ export default defineScenario({
       registrations: {
         phones: p.phones,
         tenants: p.tenants,
+        ...(p.users === '' ? {} : { users: { file: p.users, domain: p.domain, sha256: '' } }),
         phonesPerSocket: p.phonesPerSocket,
         expiresS: p.expiresS,
         refreshMin: p.refreshMin,

@@ -41,7 +41,7 @@ describeWithKamailio('phones register at the real Kamailio', () => {
     const host = ownAddress(digest === 'MD5' ? 40 : 41);
     const loaded = await loadScenario('registration-storm');
     const plan = resolvePlan(loaded, { target: `sip:${host}:5060`, set: SETS });
-    const kamailio = await startKamailio({ host, users: usersOf(plan.registrations!, plan.seed), digest });
+    const kamailio = await startKamailio({ host, users: usersOf(plan.registrations!, null, plan.seed), digest });
     try {
       const { verdict } = await runPlan(plan, { outDir: join(OUT, digest) });
       expect(verdict.registrations).toMatchObject({ registeredAtEnd: PHONES, failed: 0 });
@@ -58,7 +58,7 @@ describeWithKamailio('phones register at the real Kamailio', () => {
     const host = ownAddress(42);
     const loaded = await loadScenario('registration-storm');
     const plan = resolvePlan(loaded, { target: `sip:${host}:5060`, set: [...SETS, 'phones=20', 'phase=steady'] });
-    const users = usersOf(plan.registrations!, plan.seed).map((user) => ({ ...user, password: 'another' }));
+    const users = usersOf(plan.registrations!, null, plan.seed).map((user) => ({ ...user, password: 'another' }));
     const kamailio = await startKamailio({ host, users });
     try {
       const { verdict, exitCode } = await runPlan(plan, { outDir: join(OUT, 'wrong') });

@@ -1,6 +1,7 @@
 import type { LegStore } from '../../agents/store.js';
 import type { Impairments } from '../../agents/wire/memory.js';
 import type { Leg } from '../../harness/collect/legs.js';
+import type { Registration } from '../../harness/collect/registrations.js';
 import type { FaultRecord, FrameRow, TelemetryRow } from '../../harness/collect/schema.js';
 import type { RunStore } from '../../harness/collect/store.js';
 import { runSimulated } from '../../harness/engine/simulated.js';
@@ -11,12 +12,16 @@ import { type Prng, prng } from '../../harness/prng.js';
 /** Rows stay objects in memory: hundreds of small runs are judged without a database. */
 export class MemoryRunStore {
   readonly legs: Leg[] = [];
+  readonly registrations: Registration[] = [];
   readonly telemetry: TelemetryRow[] = [];
   /** The last value of every counter, by name and worker. */
   readonly counters = new Map<string, Map<string, number>>();
   readonly faults: FaultRecord[] = [];
   addLeg(leg: ReturnType<LegStore['read']>): void {
     this.legs.push(leg);
+  }
+  addRegistration(row: Registration): void {
+    this.registrations.push(row);
   }
   addTelemetry(row: TelemetryRow): void {
     this.telemetry.push(row);

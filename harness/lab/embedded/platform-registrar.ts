@@ -1,4 +1,4 @@
-import { identityOf } from '../../../agents/identity.js';
+import { Population, type User } from '../../../agents/identity.js';
 import { ALGORITHM } from '../../../agents/sip/digest.js';
 import type { Wire } from '../../../agents/wire/types.js';
 import type { FaultPlan, RegistrarConfig, RegistrationPlan } from '../../plan/types.js';
@@ -14,9 +14,14 @@ export interface RegistrarParts {
 }
 
 /** The whole population, as an operator would have provisioned it. */
-export function* credentialsOf({ phones, tenants }: RegistrationPlan, seed: number): Generator<Credential> {
-  for (let i = 0; i < phones; i++) {
-    const { user, domain, password } = identityOf(i, phones, tenants, seed);
+export function* credentialsOf(
+  plan: RegistrationPlan,
+  seed: number,
+  users: readonly User[] | null,
+): Generator<Credential> {
+  const population = new Population(plan, seed, users);
+  for (let i = 0; i < plan.phones; i++) {
+    const { user, domain, password } = population.user(i);
     yield { user, realm: domain, password };
   }
 }
@@ -28,10 +33,11 @@ export const QUERY_LIMIT = 1024;
 export function simulatedParts(
   config: RegistrarConfig,
   phones: RegistrationPlan,
+  users: readonly User[] | null,
   seed: number,
   nowUs: () => number,
 ): Omit<RegistrarParts, 'outages'> {
-  const credentials = credentialsOf(phones, seed);
+  const credentials = credentialsOf(phones, seed, users);
   if (config.credentials === 'cached') return { cache: new CredentialCache(credentials) };
   const latencyUs = config.dbLatencyMs * 1000;
   return { db: new MemoryCredentials({ nowUs, limit: QUERY_LIMIT, credentials, serviceUs: SERVICE_US, latencyUs }) };
@@ -87,6 +93,7 @@ export function registrarMetrics(registrar: Registrar, config: RegistrarConfig):
     db_pending: (m) => m.dbPending,
     db_latency_ms: (m) => m.dbLatencyMs,
     unreachable: (m) => m.unreachable,
+    heard_total: (m) => m.heardTotal,
     unheard_total: (m) => m.unreachableTotal,
   };
   return Object.entries(read).map(([metric, of]) => ({

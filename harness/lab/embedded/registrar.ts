@@ -93,6 +93,8 @@ export class RegistrarMetrics {
   socketDropsTotal = 0;
   /** 1 while nothing arrives. */
   unreachable = 0;
+  /** Datagrams that arrived, and those that went nowhere meanwhile. */
+  heardTotal = 0;
   unreachableTotal = 0;
 }
 
@@ -165,7 +167,10 @@ export class Registrar extends QuietUser implements Actor {
     this.#stack.port = wire.bind(options.ip, options.port, (bytes, off, len, srcIp, srcPort, nowUs) => {
       this.#nowUs = nowUs;
       if (this.#isOut(nowUs)) this.#metrics.unreachableTotal++;
-      else this.threads.receive(bytes, off, len, srcIp, srcPort);
+      else {
+        this.#metrics.heardTotal++;
+        this.threads.receive(bytes, off, len, srcIp, srcPort);
+      }
     });
   }
 

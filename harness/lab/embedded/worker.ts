@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Control, SnapshotRing } from '../../../agents/control.js';
+import type { User } from '../../../agents/identity.js';
 import { hostActors } from '../../../agents/thread.js';
 import type { MediaWish } from '../../../agents/wire/media.js';
 import type { EmbeddedConfig, FaultPlan, RegistrationPlan } from '../../plan/types.js';
@@ -20,6 +21,7 @@ export interface PlatformData {
   file: string;
   /** The phones that may register, with the seed of their secrets; null: there is no registrar. */
   registrations: RegistrationPlan | null;
+  users: readonly User[] | null;
   planSeed: number;
   /** The subscriber database. */
   subscribers: string;
@@ -60,10 +62,10 @@ await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
 });
 
 function registrarParts(nowUs: () => number, t0Us: number): RegistrarParts | null {
-  const { config, registrations, planSeed, subscribers, faults } = data;
+  const { config, registrations, users, planSeed, subscribers, faults } = data;
   if (config.registrar === undefined || registrations === null) return null;
   const outages = outagesOf(faults, t0Us);
-  const credentials = credentialsOf(registrations, planSeed);
+  const credentials = credentialsOf(registrations, planSeed, users);
   if (config.registrar.credentials === 'cached') return { outages, cache: new CredentialCache(credentials) };
   const latencyUs = config.registrar.dbLatencyMs * 1000;
   const db = SqliteCredentials.open({ file: subscribers, limit: QUERY_LIMIT, nowUs, credentials, latencyUs });

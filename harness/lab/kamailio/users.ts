@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, identityOf } from '../../../agents/identity.js';
+import { type Identity, Population, type User } from '../../../agents/identity.js';
 import type { RegistrationPlan } from '../../plan/types.js';
 
 /** The phones of a plan, as a registrar has to know them. */
-export function usersOf(plan: RegistrationPlan, seed: number): Identity[] {
-  return Array.from({ length: plan.phones }, (_, i) => identityOf(i, plan.phones, plan.tenants, seed));
+export function usersOf(plan: RegistrationPlan, users: readonly User[] | null, seed: number): Identity[] {
+  const population = new Population(plan, seed, users);
+  return Array.from({ length: plan.phones }, (_, i) => population.user(i));
 }
 
 /** Columns that Kamailio's htable module reads a table by; db_text has them in the first line of its file. */
