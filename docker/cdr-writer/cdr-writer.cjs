@@ -61,21 +61,38 @@ async function main() {
   await redis.xGroupCreate(STREAM, GROUP, '0', { MKSTREAM: true }).catch((error) => {
     if (!/BUSYGROUP/.test(error.message)) throw error;
   });
-  const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 1, query_timeout: 5000, connectionTimeoutMillis: 2000 });
+  const pool = new Pool({
+    connectionString: process.env.DATABASE_URL,
+    max: 1,
+    query_timeout: 5000,
+    connectionTimeoutMillis: 2000,
+  });
   pool.on('error', trouble);
   let written = 0;
   let stop = false;
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => { stop = true; });
+  for (const signal of ['SIGTERM', 'SIGINT'])
+    process.on(signal, () => {
+      stop = true;
+    });
   say('ready');
   // What was delivered to us and not acknowledged comes first ('0'), then what is new ('>').
   let from = '0';
   while (!stop) {
     try {
-      const reply = await redis.xReadGroup(GROUP, CONSUMER, { key: STREAM, id: from }, { COUNT: BATCH, BLOCK: BLOCK_MS });
+      const reply = await redis.xReadGroup(
+        GROUP,
+        CONSUMER,
+        { key: STREAM, id: from },
+        { COUNT: BATCH, BLOCK: BLOCK_MS },
+      );
       const messages = reply?.[0]?.messages ?? [];
       if (messages.length > 0) {
         await insert(pool, messages);
-        await redis.xAck(STREAM, GROUP, messages.map(({ id }) => id));
+        await redis.xAck(
+          STREAM,
+          GROUP,
+          messages.map(({ id }) => id),
+        );
         written += messages.length;
       } else {
         from = '>';

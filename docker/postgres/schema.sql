@@ -24,7 +24,8 @@ CREATE VIEW ps_endpoints AS
   SELECT split_part(domain, '.', 1) || '-' || username AS id,
          split_part(domain, '.', 1) || '-' || username AS aors,
          'from-edge' AS context, 'all' AS disallow, 'ulaw,alaw' AS allow, 'no' AS direct_media, 'yes' AS rtp_symmetric,
-         '30' AS rtp_timeout, 'sip:' || current_setting('deadair.edge') || ':5060;lr' AS outbound_proxy
+         '30' AS rtp_timeout, 'sip:' || current_setting('deadair.edge') || ':5060;lr' AS outbound_proxy,
+         '' AS mailboxes
   FROM subscriber;
 CREATE VIEW ps_aors AS
   SELECT split_part(domain, '.', 1) || '-' || username AS id, 'sip:' || username || '@' || domain AS contact FROM subscriber;
