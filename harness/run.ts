@@ -17,6 +17,8 @@ import { packageVersion } from './version.js';
 export interface RunOptions extends EngineOptions {
   /** The run's own directory, named by its runId, is made in here. */
   outDir: string;
+  /** false: verdict.json only, no HTML, JUnit or Markdown. */
+  reports?: boolean;
 }
 
 export interface RunResult {
@@ -64,8 +66,10 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     faults: loadFaults(runDir),
     command: plan.command,
   });
-  const { writeReports } = await import('./report/html.js');
-  await writeReports(runDir, verdict);
+  if (options.reports !== false) {
+    const { writeReports } = await import('./report/html.js');
+    await writeReports(runDir, verdict);
+  }
   if (engine.silent !== null) throw new HarnessError('TARGET_SILENT', `${engine.silent} (results in ${runDir})`);
   return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null) };
 }

@@ -74,6 +74,7 @@ const ARROWS: { room: string; only: string[] }[] = [
       ...SHARED,
     ],
   },
+  { room: 'harness/score', only: ['harness/run', 'harness/plan', 'harness/verdict/types', ...SHARED] },
   { room: 'harness/report', only: ['harness/verdict', 'harness/collect', ...SHARED] },
   {
     room: 'harness/engine',

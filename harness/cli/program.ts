@@ -5,8 +5,10 @@ import { addAutopsy } from './autopsy.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
 import { tell } from './output.js';
+import { addQuery } from './query.js';
 import { addRun } from './run.js';
 import { addScenarios } from './scenarios.js';
+import { addScore } from './score.js';
 import { addUas } from './uas.js';
 
 const EXIT_CODES = `
@@ -30,7 +32,7 @@ export function buildProgram(): Command {
             .replace(/\s*\n\s*/g, ' '),
         ),
     });
-  for (const add of [addRun, addDemo, addAutopsy, addScenarios, addDoctor, addUas]) add(program);
+  for (const add of [addRun, addDemo, addAutopsy, addQuery, addScenarios, addScore, addDoctor, addUas]) add(program);
   return program;
 }
 

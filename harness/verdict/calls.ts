@@ -72,8 +72,7 @@ const TIMED = `CREATE TEMP VIEW timed AS
     -- INVITE to 2xx; holds the callee's ringing time.
     answered_ms - caller_startedMs AS setup_ms,
     -- RFC 6076 4.4 (SDD): BYE sent to its answer, or to Timer F.
-    CASE WHEN caller_ended_by_name = 'us' AND caller_byeMs IS NOT NULL THEN caller_endedMs - caller_byeMs END AS sdd_ms,
-    env.media, env.duration_ms
+    CASE WHEN caller_ended_by_name = 'us' AND caller_byeMs IS NOT NULL THEN caller_endedMs - caller_byeMs END AS sdd_ms
   FROM pairs, run_env AS env`;
 
 /**

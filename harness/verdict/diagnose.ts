@@ -26,8 +26,9 @@ export async function diagnose(run: OpenRun): Promise<CauseFinding[]> {
       SELECT * FROM claims QUALIFY row_number() OVER (PARTITION BY callNo ORDER BY confidence DESC, turn) = 1) c USING (callNo)
     ORDER BY s.callNo`);
   const found = await run.query(`
-    SELECT cause, count(*) AS calls, avg(confidence) AS confidence, min(wrong_ms) AS since, max(wrong_ms) AS until
-    FROM verdicts JOIN suspects USING (callNo) GROUP BY cause ORDER BY (cause = 'unknown'), calls DESC, cause`);
+    SELECT cause, count(*) AS calls, avg(confidence) AS confidence, min(wrong_ms) AS since, max(wrong_ms) AS until,
+      min(coalesce(ended_ms, duration_ms)) AS known
+    FROM verdicts JOIN suspects USING (callNo), run_env GROUP BY cause ORDER BY (cause = 'unknown'), calls DESC, cause`);
   const findings: CauseFinding[] = [];
   const seen = await sourcesSeen(run);
   for (const row of found) findings.push(await finding(run, row, seen));
@@ -82,6 +83,7 @@ async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promi
     confidence: Number(num(row, 'confidence').toFixed(3)),
     sinceMs: num(row, 'since'),
     untilMs: num(row, 'until'),
+    knownMs: num(row, 'known'),
     evidence,
     cure: rule.cure,
     missing: rule.needs.filter((s) => !seen.has(s)),

@@ -68,7 +68,8 @@ const NO_REGISTRATION =
   'NULL::UINTEGER AS phone, NULL::USMALLINT AS tenant, NULL::UTINYINT AS wave, NULL::DOUBLE AS intendedMs, NULL::DOUBLE AS startedMs, NULL::DOUBLE AS doneMs, NULL::USMALLINT AS n401, NULL::USMALLINT AS n503, NULL::USMALLINT AS retransmissions, NULL::VARCHAR AS outcome_name, NULL::VARCHAR AS reason_name';
 
 /**
- * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames and calls (one row per call; calls.ts has its columns),
+ * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames, causes (empty until the run was judged) and calls
+ * (one row per call; calls.ts has its columns),
  * and run_env with one row. plan.json and faults.jsonl are not opened here, and DuckDB is told to refuse every file but the
  * run's own Parquet: no rule can see what was injected, however it is written.
  */
@@ -86,12 +87,16 @@ export async function openRun(runDir: string): Promise<OpenRun> {
     for (const macro of MOS_MACROS) await run.exec(macro);
     await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);
     for (const [name, columns] of [
-      ['telemetry', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS source, NULL::VARCHAR AS instance, NULL::VARCHAR AS metric'],
+      [
+        'telemetry',
+        'NULL::DOUBLE AS tMs, NULL::VARCHAR AS source, NULL::VARCHAR AS instance, NULL::VARCHAR AS metric, NULL::DOUBLE AS value',
+      ],
       ['registrations', NO_REGISTRATION],
-      ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name'],
+      ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name, NULL::DOUBLE AS value'],
+      ['causes', 'NULL::BIGINT AS callNo, NULL::VARCHAR AS cause, NULL::DOUBLE AS confidence'],
     ] as const) {
       const there = existsSync(join(runDir, `${name}.parquet`));
-      const from = there ? `* FROM ${file(name)}` : `${columns}, NULL::DOUBLE AS value WHERE false`;
+      const from = there ? `* FROM ${file(name)}` : `${columns} WHERE false`;
       await run.exec(`CREATE TEMP VIEW ${name} AS SELECT ${from}`);
     }
     await run.exec(

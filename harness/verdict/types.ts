@@ -34,6 +34,8 @@ export interface CauseFinding {
   /** First and last instant at which one of its calls went wrong, ms of the run. */
   sinceMs: number;
   untilMs: number;
+  /** When the first of its calls was over, so that it could be named, ms of the run. */
+  knownMs: number;
   evidence: EvidenceLine[];
   cure: string;
   /** Telemetry that would have confirmed it or ruled it out, and was not there. */
