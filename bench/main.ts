@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rawRefusal, syscallRefusal } from '../agents/wire/media.js';
+import { diagnosisFigure } from './diagnosis.js';
 import { machine } from './machine.js';
 import { type MediaGenerator, type MediaTrial, mediaTrial, mediaTrialAlone } from './media.js';
 import { type MemoryFigure, memoryFigure } from './memory.js';
@@ -25,6 +26,7 @@ const SIZE = quick
       calm: [200, 400],
       loud: [50, 100],
       wireSeconds: 1,
+      judged: 10_000,
     }
   : {
       rounds: 5,
@@ -35,6 +37,7 @@ const SIZE = quick
       calm: [4000, 8000],
       loud: [1000, 2000],
       wireSeconds: 5,
+      judged: 1_000_000,
     };
 
 const say = (text: string): boolean => process.stderr.write(`${text}\n`);
@@ -113,6 +116,7 @@ try {
     media: await media(dir, sipp !== null),
     memory: await memory(dir, sipp !== null),
     wire: measureWire(SIZE.wireSeconds),
+    diagnosis: await diagnosisFigure(SIZE.judged),
   };
   where.load[1] = Math.round(loadavg()[0]! * 100) / 100;
   mkdirSync('results', { recursive: true });

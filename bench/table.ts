@@ -1,3 +1,4 @@
+import type { DiagnosisFigure } from './diagnosis.js';
 import type { Machine } from './machine.js';
 import type { MediaTrial } from './media.js';
 import type { MemoryFigure } from './memory.js';
@@ -14,6 +15,7 @@ export interface BenchResult {
   media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } };
   memory: MemoryFigure[];
   wire: MediaFigure[];
+  diagnosis: DiagnosisFigure;
 }
 
 export interface SignallingRatios {
@@ -47,7 +49,7 @@ export function markdown(r: BenchResult): string {
     `deadair ${m.deadair}; load average ${m.load[0]} before, ${m.load[1]} after${r.quick ? '; quick run' : ''}`;
   const parts = [`## deadair bench`, where, ...r.missing.map((why) => `**Not measured:** ${why}`)];
   if (r.signalling !== null) parts.push(signallingPart(r.signalling));
-  parts.push(mediaPart(r.media), memoryPart(r.memory), wirePart(r.wire));
+  parts.push(mediaPart(r.media), memoryPart(r.memory), wirePart(r.wire), diagnosisPart(r.diagnosis));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -153,4 +155,11 @@ function wirePart(figures: readonly MediaFigure[]): string {
       ]),
     ),
   ].join('\n\n');
+}
+
+function diagnosisPart(d: DiagnosisFigure): string {
+  const row = [int(d.calls), int(d.bad), d.seconds.toFixed(1), int(d.peakMb), String(d.causes.length)];
+  return `### Verdict, from the files of a made-up run with telemetry
+
+${rows(['calls', 'bad', 'seconds', 'peak memory, MB', 'causes named'], [row])}`;
 }

@@ -35,10 +35,16 @@ export const LEGS_SELECT = [...LEG_COLUMNS, ...NAME_COLUMNS]
 
 const side = (prefix: string): string => names.map((n) => `"${n}" AS "${prefix}_${n}"`).join(', ');
 
-/** A call that the platform tried twice has two callee legs: the one that got furthest counts. */
+/**
+ * A call that the platform tried twice has two callee legs: the one that got furthest counts. Only such calls are sorted: a
+ * window over every leg would cost more than all the rest of a million calls.
+ */
 const PAIRS = `CREATE TEMP VIEW pairs AS
   WITH callers AS (SELECT ${side('caller')} FROM legs WHERE role = 0),
-       callees AS (SELECT ${side('callee')} FROM legs WHERE role = 1
+       twice AS (SELECT callNo FROM legs WHERE role = 1 GROUP BY callNo HAVING count(*) > 1),
+       callees AS (SELECT ${side('callee')} FROM legs WHERE role = 1 AND callNo NOT IN (FROM twice)
+                   UNION ALL
+                   SELECT ${side('callee')} FROM legs WHERE role = 1 AND callNo IN (FROM twice)
                    QUALIFY row_number() OVER (PARTITION BY callNo ORDER BY answeredMs NULLS LAST, startedMs, callId) = 1)
   SELECT coalesce(caller_callNo, callee_callNo) AS callNo, callers.*, callees.*,
          caller_callNo IS NOT NULL AS has_caller, callee_callNo IS NOT NULL AS has_callee

@@ -98,7 +98,7 @@ export async function gradeCalls(run: OpenRun): Promise<void> {
     ...RAW_BOTH.split(' ').flatMap((c) => [`caller_${c}`, `callee_${c}`]),
     ...RAW_CALLER.split(' ').map((c) => `caller_${c}`),
   ];
-  await run.exec(`CREATE OR REPLACE TEMP TABLE graded AS SELECT ${columns.join(', ')} FROM calls ORDER BY callNo`);
+  await run.exec(`CREATE OR REPLACE TEMP TABLE graded AS SELECT ${columns.join(', ')} FROM calls`);
   await run.exec(`CREATE OR REPLACE TEMP TABLE suspects AS
     -- Where calls with good audio send theirs: the relay, on a platform that has one.
     WITH anchors AS (SELECT DISTINCT caller_remoteMediaIp AS ip FROM graded

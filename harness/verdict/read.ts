@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { EnvRecord } from '../collect/schema.js';
@@ -60,6 +61,9 @@ function readEnv(runDir: string): EnvRecord {
   }
 }
 
+/** DuckDB's own tables; beyond it they spill to the disk. A million calls stay below 2 GiB with what it does not count. */
+const MEMORY_MB = 1400;
+
 /** What the diagnosis may open: its evidence, and the file that it writes. */
 const PARQUET = ['legs', 'registrations', 'telemetry', 'frames', 'causes'];
 
@@ -83,6 +87,8 @@ export async function openRun(runDir: string): Promise<OpenRun> {
     const path = (name: string): string => quoted(resolve(runDir, `${name}.parquet`));
     const file = (name: string): string => `read_parquet(${path(name)})`;
     await run.exec(`SET allowed_paths = [${PARQUET.map(path).join(', ')}]`);
+    await run.exec(`SET memory_limit = '${MEMORY_MB}MB'`);
+    await run.exec(`SET temp_directory = ${quoted(join(tmpdir(), `deadair-${process.pid}`))}`);
     await run.exec('SET enable_external_access = false');
     for (const macro of MOS_MACROS) await run.exec(macro);
     await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);

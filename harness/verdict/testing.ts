@@ -217,14 +217,19 @@ export class SyntheticRun {
   }
 
   async finish(
-    more: { load?: Partial<LoadRecord>; registrations?: RegistrationLoad; generator?: Partial<GeneratorRecord> } = {},
+    more: {
+      load?: Partial<LoadRecord>;
+      registrations?: RegistrationLoad;
+      generator?: Partial<GeneratorRecord>;
+      durationMs?: number;
+    } = {},
   ): Promise<string> {
     const n = this.#callers;
     const env: EnvRecord = {
       schema: 'deadair.env/1',
       runId: 'synthetic',
       startedAt: '2026-01-01T10:00:00.000Z',
-      durationMs: this.#endMs + 1000,
+      durationMs: more.durationMs ?? this.#endMs + 1000,
       node: 'v20',
       os: 'none',
       cpus: 2,
