@@ -110,3 +110,13 @@ export class PhoneBook {
     return made;
   }
 }
+
+export const WEBPHONE_DOMAIN = 'webphones.test';
+const FIRST_WEBPHONE = 900_000;
+
+/** The nth webphone: of a tenant of its own, so that no phone of the engine has its number. */
+export function webphoneIdentityOf(n: number, seed: number): Identity {
+  const chance = new KeyedPrng(seed ^ 0x3eb).at(n);
+  const word = (): string => chance.below(0x1000000).toString(36);
+  return { user: String(FIRST_WEBPHONE + n), domain: WEBPHONE_DOMAIN, password: `${word()}-${word()}` };
+}

@@ -32,3 +32,4 @@ export type {
   TargetPlan,
   TrunkConfig,
 } from './plan/types.js';
+export { webphoneParams, webphoneWish } from './plan/webphones.js';

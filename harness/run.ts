@@ -78,7 +78,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
 async function runOnStack(plan: RunPlan, store: RunStore, options: RunOptions): Promise<EngineOutcome> {
   const stack = await bringUp(plan);
   try {
-    return await runReal(plan, store, options);
+    return await runReal(plan, store, stack === null ? options : { ...options, ca: stack.ca });
   } finally {
     await stack?.stop();
   }

@@ -107,13 +107,14 @@ describe('imports', () => {
     expect(checked.length).toBeGreaterThan(80);
   });
 
-  it('dependencies with a single door: dockerode in lab, koffi in agents/wire, DuckDB in collect and verdict, libsql beside the CDRs', () => {
+  it('dependencies with a single door: dockerode in lab, koffi in agents/wire, DuckDB in collect and verdict, libsql beside the CDRs, sip.js in webphone', () => {
     const doors: [string, RegExp][] = [
       ['koffi', /^agents\/wire\//],
       ['@duckdb/node-api', /^harness\/(collect|verdict)\//],
       ['dockerode', /^harness\/lab\//],
       ['libsql', /^harness\/(lab\/embedded|faults)\//],
       ['commander', /^harness\/cli\//],
+      ['sip.js', /^agents\/webphone\//],
     ];
     const wrong: string[] = [];
     for (const file of checked) {

@@ -6,6 +6,7 @@
  *   env.json           EnvRecord
  *   legs.parquet       one row per leg: the columns of agents/record.ts LEG_FIELDS, plus outcome_name, ended_by_name, role_name
  *   registrations.parquet  one row per attempt to register: agents/registration-record.ts, plus outcome_name, reason_name; only with phones
+ *   webphones.parquet  one row per leg of a webphone, as in legs.parquet; webphone_registrations.parquet as registrations.parquet; only with webphones
  *   telemetry.parquet  TelemetryRow: what the platform said of itself
  *   frames.parquet     FrameRow: the generator's counters, once a second and worker
  *   verdict.json       deadair.verdict/1

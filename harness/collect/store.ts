@@ -31,15 +31,42 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+const legTable = (): ColumnTable => new ColumnTable([...LEG_COLUMNS, ...NAME_COLUMNS]);
+const registrationTable = (): ColumnTable => new ColumnTable([...REGISTRATION_COLUMNS, ...REGISTRATION_NAME_COLUMNS]);
+
+function addLegTo(table: ColumnTable, leg: Leg): void {
+  const row = table.addRow();
+  const width = LEG_COLUMNS.length;
+  for (let c = 0; c < width; c++) {
+    const value = leg[LEG_COLUMNS[c]!.name as keyof Leg];
+    if (typeof value === 'number') table.setNumber(c, row, value);
+    else table.setText(c, row, value);
+  }
+  const names = namesOf(leg);
+  for (let n = 0; n < names.length; n++) table.setText(width + n, row, names[n]!);
+}
+
+function addRegistrationTo(table: ColumnTable, registration: Registration): void {
+  const row = table.addRow();
+  const width = REGISTRATION_COLUMNS.length;
+  for (let c = 0; c < width; c++) {
+    table.setNumber(c, row, registration[REGISTRATION_COLUMNS[c]!.name as keyof Registration]);
+  }
+  const names = registrationNamesOf(registration);
+  for (let n = 0; n < names.length; n++) table.setText(width + n, row, names[n]!);
+}
+
 /**
  * Writes results/<run-id>/. Rows wait in memory until `finish`: nothing is encoded while calls are up. JSON and fault
  * records are written at once, so that a killed run still says what was done to the platform.
  */
 export class RunStore {
   readonly runDir: string;
-  readonly #legs = new ColumnTable([...LEG_COLUMNS, ...NAME_COLUMNS]);
+  readonly #legs = legTable();
   /** Made with the first row: a run without phones that register has no such file. */
   #registrations: ColumnTable | null = null;
+  #webphoneLegs: ColumnTable | null = null;
+  #webphoneRegistrations: ColumnTable | null = null;
   readonly #telemetry = new ColumnTable(TELEMETRY_COLUMNS);
   readonly #frames = new ColumnTable(FRAME_COLUMNS);
 
@@ -53,27 +80,24 @@ export class RunStore {
   }
 
   addLeg(leg: Leg): void {
-    const row = this.#legs.addRow();
-    const width = LEG_COLUMNS.length;
-    for (let c = 0; c < width; c++) {
-      const value = leg[LEG_COLUMNS[c]!.name as keyof Leg];
-      if (typeof value === 'number') this.#legs.setNumber(c, row, value);
-      else this.#legs.setText(c, row, value);
-    }
-    const names = namesOf(leg);
-    for (let n = 0; n < names.length; n++) this.#legs.setText(width + n, row, names[n]!);
+    addLegTo(this.#legs, leg);
   }
 
   addRegistration(registration: Registration): void {
-    this.#registrations ??= new ColumnTable([...REGISTRATION_COLUMNS, ...REGISTRATION_NAME_COLUMNS]);
-    const table = this.#registrations;
-    const row = table.addRow();
-    const width = REGISTRATION_COLUMNS.length;
-    for (let c = 0; c < width; c++) {
-      table.setNumber(c, row, registration[REGISTRATION_COLUMNS[c]!.name as keyof Registration]);
-    }
-    const names = registrationNamesOf(registration);
-    for (let n = 0; n < names.length; n++) table.setText(width + n, row, names[n]!);
+    this.#registrations ??= registrationTable();
+    addRegistrationTo(this.#registrations, registration);
+  }
+
+  /** Made with the first registration: a run without webphones has neither file. */
+  addWebphoneLeg(leg: Leg): void {
+    this.#webphoneLegs ??= legTable();
+    addLegTo(this.#webphoneLegs, leg);
+  }
+
+  addWebphoneRegistration(registration: Registration): void {
+    this.#webphoneLegs ??= legTable();
+    this.#webphoneRegistrations ??= registrationTable();
+    addRegistrationTo(this.#webphoneRegistrations, registration);
   }
 
   addTelemetry(r: TelemetryRow): void {
@@ -111,6 +135,8 @@ export class RunStore {
       const connection = await instance.connect();
       await this.#legs.copyTo(connection, 'legs');
       await this.#registrations?.copyTo(connection, 'registrations');
+      await this.#webphoneLegs?.copyTo(connection, 'webphones');
+      await this.#webphoneRegistrations?.copyTo(connection, 'webphone_registrations');
       await this.#telemetry.copyTo(connection, 'telemetry');
       await this.#frames.copyTo(connection, 'frames');
       const write = (table: string, order: string): Promise<unknown> =>
@@ -118,8 +144,11 @@ export class RunStore {
           `COPY (SELECT * FROM ${table} ORDER BY ${order}) TO ${quoted(join(this.runDir, `${table}.parquet`))}
            (FORMAT parquet, COMPRESSION zstd)`,
         );
-      await write('legs', '"callNo", role, "startedMs", "callId"');
-      if (this.#registrations !== null) await write('registrations', '"startedMs", phone');
+      const [asCalls, asAttempts] = ['"callNo", role, "startedMs", "callId"', '"startedMs", phone'];
+      await write('legs', asCalls);
+      if (this.#registrations !== null) await write('registrations', asAttempts);
+      if (this.#webphoneLegs !== null) await write('webphones', asCalls);
+      if (this.#webphoneRegistrations !== null) await write('webphone_registrations', asAttempts);
       await write('telemetry', '"tMs", source, instance, metric, value');
       await write('frames', '"tMs", worker, name, value');
       connection.closeSync();

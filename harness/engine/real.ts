@@ -19,6 +19,7 @@ import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
+import { WebphoneRun } from './webphones.js';
 
 const POLL_MS = 100;
 /** From GO to t0: time for every worker to build its tables and bind its sockets. */
@@ -72,9 +73,10 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
     return thread;
   });
   options.onWorkers?.(agents.map((a) => a.worker));
-  const threads = platform === null ? agents : [platform.thread, ...agents];
+  const webphones = plan.webphones === undefined ? null : new WebphoneRun(plan, store, options.ca ?? null);
+  const threads = [platform?.thread, webphones?.thread, ...agents].filter((t) => t !== undefined);
   try {
-    return await conduct(plan, store, options, { gatherer, platform, agents, threads, arrivals });
+    return await conduct(plan, store, options, { gatherer, platform, webphones, agents, threads, arrivals });
   } finally {
     await Promise.all(threads.map((t) => t.stop()));
   }
@@ -108,13 +110,14 @@ const SUBSCRIBER_FILE = 'subscribers.sqlite';
 interface Parts {
   gatherer: Gatherer;
   platform: Platform | null;
+  webphones: WebphoneRun | null;
   agents: Thread[];
   threads: Thread[];
   arrivals: Float64Array;
 }
 
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
-  const { gatherer, platform, agents, threads } = parts;
+  const { gatherer, platform, webphones, agents, threads } = parts;
   const t0Us = await letGo(threads, LEAD_US);
   const ready = await Promise.all(threads.map((t) => t.ready));
   if (platform !== null) platform.metrics = ready[0]!.info as Platform['metrics'];
@@ -136,6 +139,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     const tMs = clockMs();
     faults.poll();
     gatherer.poll(tMs);
+    webphones?.poll();
     drainTelemetry(platform, store, faults);
     if (drops !== null && plan.registrations !== undefined) readDrops(drops, tMs, store);
     if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals(plan.registrations?.phones) });
@@ -144,17 +148,18 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     if (interrupted === null && options.signal?.aborted) {
       interrupted = 'interrupted';
       hangUpAtMs = tMs;
-      for (const a of agents) a.control.command = COMMAND.HANG_UP;
+      for (const t of [...agents, webphones?.thread]) if (t !== undefined) t.control.command = COMMAND.HANG_UP;
     }
     silent ??= silenceOf(plan, gatherer, tMs, parts.arrivals[0] ?? 0);
     const alive = agents.filter((a) => a.died === null);
-    if (alive.every((a) => a.control.state === STATE.IDLE) && (tMs > lastMs || interrupted !== null)) break;
+    const idle = alive.every((a) => a.control.state === STATE.IDLE) && (webphones?.idle ?? true);
+    if (idle && (tMs > lastMs || interrupted !== null)) break;
     if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
   }
   await faults.undo();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
-  await Promise.all(agents.map((a) => a.stop()));
+  await Promise.all([...agents, webphones?.thread].map((t) => t?.stop()));
   for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
   const durationMs = clockMs();
   if (platform !== null) await platform.thread.stop();
@@ -162,12 +167,14 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   faults.finish();
   const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
   const media = plan.call.media === 'none' ? 'none' : ours.media;
+  const generator = gatherer.generator(ours.wire, media);
   return {
     durationMs,
     load,
     registrations: plan.registrations === undefined ? null : gatherer.registrations(),
     generator: {
-      ...gatherer.generator(ours.wire, media),
+      ...generator,
+      workers: webphones === null ? generator.workers : [...generator.workers, webphones.finish()],
       ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
     },
     interrupted,

@@ -28,6 +28,8 @@ export interface EngineOptions {
   onProgress?: (p: Progress) => void;
   signal?: AbortSignal;
   log?: Logger;
+  /** PEM file of the authority of a stack that we brought up. */
+  ca?: string;
   /** For tests that end a worker in mid-run. */
   onWorkers?: (agents: Worker[]) => void;
 }

@@ -38,6 +38,11 @@ export const METRICS = {
   ira: { kind: 'rate', doc: 'ineffective registration attempts: refused or timed out / ended (RFC 6076 4.2)' },
   registered_share: { kind: 'rate', doc: 'phones that hold a binding at the end of the run / phones' },
   time_to_95_ms: { kind: 'counter', doc: 'from the last wave’s first phone until 95 % of its phones were back, ms' },
+  webphone_asr: { kind: 'rate', doc: 'calls of the sip.js webphones that were answered / tried' },
+  webphone_heard: {
+    kind: 'rate',
+    doc: 'answered calls of the webphones with audio both ways / those that could be judged',
+  },
   lateness_ms: { kind: 'trend', doc: 'how long after its intended instant a call was started: ours, not the target’s' },
 } as const satisfies Record<string, { kind: MetricKind; doc: string }>;
 

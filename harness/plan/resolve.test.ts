@@ -137,6 +137,36 @@ describe('one line for', () => {
       '--set nodes=3: nodes is of the embedded platform, which --target replaces',
     ],
     [
+      'webphones without WebSocket',
+      { set: ['webphones=4'] },
+      'BAD_PLAN',
+      'webphones: the embedded platform does not speak WebSocket; use --stack kamailio, or --target',
+    ],
+    [
+      'webphones without a server',
+      { set: ['webphones=4'], target: 'sip:127.0.0.9' },
+      'BAD_PLAN',
+      'webphones: say where they connect, for example --set webphones.server=ws://127.0.0.9:8080',
+    ],
+    [
+      'webphones elsewhere',
+      { set: ['webphones=4', 'webphones.server=wss://192.0.2.1:8443'], target: 'sip:127.0.0.9' },
+      'NOT_AUTHORISED',
+      'webphones.server=wss://192.0.2.1:8443: 192.0.2.1 is outside 127.0.0.0/8; if you may load it, add --authorise 192.0.2.1',
+    ],
+    [
+      'one webphone',
+      { set: ['webphones=1'], stack: 'kamailio' },
+      'BAD_PLAN',
+      'webphones=1: they call each other, so there have to be two',
+    ],
+    [
+      'webphones that talk too long',
+      { set: ['webphones=4', 'webphones.holdMs=90000'], stack: 'kamailio' },
+      'BAD_PLAN',
+      'webphones=4: the run is 46.4 s too short for one of their calls; shorten webphones.holdMs, or lengthen the run',
+    ],
+    [
       'no URI',
       { target: '127.0.0.1' },
       'BAD_TARGET',

@@ -12,6 +12,7 @@ import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
 import { parseTarget, SIP_PORT } from './target.js';
 import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan } from './types.js';
 import { readUsers } from './users.js';
+import { planWebphones, WEBPHONE_BUDGETS } from './webphones.js';
 
 /** What the command line says, still unchecked. */
 export interface PlanOptions {
@@ -72,7 +73,11 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
   const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform }, stamp);
-  const budgets = options.defaultBudgets === false ? [] : defaultBudgets(loaded, params);
+  const webphones = planWebphones(built.webphones, target, built, options.authorise);
+  const budgets =
+    options.defaultBudgets === false
+      ? []
+      : [...defaultBudgets(loaded, params), ...(webphones === undefined ? [] : WEBPHONE_BUDGETS)];
   budgets.push(...(options.budget ?? []));
   for (const budget of budgets) parseBudget(budget);
 
@@ -94,6 +99,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       drainMs: built.drainMs,
       call: built.call,
       ...(built.registrations === undefined ? {} : { registrations: phonesOf(built.registrations, target, seed) }),
+      ...(webphones === undefined ? {} : { webphones }),
       agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
       faults,
       budgets,

@@ -1,5 +1,6 @@
 import type { Cause } from './causes.js';
 import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan, RegistrationPlan } from './types.js';
+import type { WebphoneWish } from './webphones.js';
 
 interface ParamOf<T, D> {
   type: T;
@@ -61,6 +62,7 @@ export interface Built {
   drainMs: number;
   call: CallPlan;
   registrations?: RegistrationPlan;
+  webphones?: WebphoneWish;
   platform: EmbeddedConfig;
   agents?: { callerWorkers?: number; maxCallsPerWorker?: number };
 }

@@ -141,11 +141,31 @@ const callsPerWorker = count.min(1).max(65_536);
 const fault = z.strictObject({ kind: z.enum(['db-lock', 'registrar-outage']), atMs: ms, forMs: ms });
 export const faultsSchema = z.array(fault);
 
+const webphoneWish = z.strictObject({
+  count,
+  callsPerSecond: z.number().positive(),
+  holdMs: ms,
+  transport: z.enum(['ws', 'wss']),
+  server: z.string(),
+  ca: z.string(),
+});
+const webphones = z.strictObject({
+  count: count.min(2),
+  server: z.string(),
+  ca: z.string().nullable(),
+  registerEveryMs: ms,
+  expiresS: count.min(1),
+  fromMs: ms,
+  callsPerSecond: z.number().positive(),
+  holdMs: dist,
+});
+
 export const builtSchema = z.strictObject({
   arrivals: z.array(stage).min(1, 'needs at least one stage'),
   drainMs: ms,
   call,
   registrations: registrations.exactOptional(),
+  webphones: webphoneWish.exactOptional(),
   platform,
   agents: z
     .strictObject({ callerWorkers: workers.exactOptional(), maxCallsPerWorker: callsPerWorker.exactOptional() })
@@ -220,6 +240,7 @@ const planSchema = z.strictObject({
   drainMs: ms,
   call,
   registrations: registrations.exactOptional(),
+  webphones: webphones.exactOptional(),
   agents: z.strictObject({
     callerWorkers: workers,
     maxCallsPerWorker: callsPerWorker,

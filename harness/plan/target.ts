@@ -4,6 +4,9 @@ import type { TargetPlan } from './types.js';
 /** Port of SIP over UDP when the URI names none (RFC 3261 19.1.2). */
 export const SIP_PORT = 5060;
 
+/** Where a Kamailio that we bring up listens; WebSocket and JSON-RPC share the HTTP port. */
+export const KAMAILIO_PORTS = { sip: SIP_PORT, tls: 5061, ws: 8080, wss: 8443 } as const;
+
 /** An IPv4 address in four plain decimal parts; undefined for anything else. */
 export function ipv4Of(host: string): [number, number, number, number] | undefined {
   const match = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(host);

@@ -190,6 +190,26 @@ export interface RegistrationPlan {
   waves: RegistrationWave[];
 }
 
+/**
+ * sip.js user agents that call each other over WebSocket beside the engine's load: a witness that did not come out of our
+ * own SIP stack. Phone n calls phone n+1.
+ */
+export interface WebphonePlan {
+  /** At least two. */
+  count: number;
+  /** ws://host:port/path or wss://. */
+  server: string;
+  /** PEM file of the authority that signed the server's certificate; null: those that Node trusts, or the stack's own. */
+  ca: string | null;
+  /** Registrations begin one after the other, this far apart. */
+  registerEveryMs: number;
+  expiresS: number;
+  /** The first call, ms of the run. */
+  fromMs: number;
+  callsPerSecond: number;
+  holdMs: DurationDist;
+}
+
 export type TargetPlan =
   | { kind: 'embedded'; config: EmbeddedConfig }
   /**
@@ -220,6 +240,8 @@ export interface RunPlan {
   call: CallPlan;
   /** Phones that register; none without it. */
   registrations?: RegistrationPlan;
+  /** None without it. */
+  webphones?: WebphonePlan;
   agents: {
     /** Threads that place calls. */
     callerWorkers: number;

@@ -10,6 +10,7 @@ import * as part from './sections.js';
 import { type Plot, plotsOf } from './series.js';
 import { STYLE } from './style.js';
 import { summaryMarkdown, title } from './summary.js';
+import { witnessHtml } from './witness.js';
 
 /** Ladders shown: the first calls of each cause, so that a rare one is not buried under a common one. */
 const PER_CAUSE = 5;
@@ -75,6 +76,7 @@ ${part.heading(v)}
 ${part.registrations(v)}
 ${part.causes(v)}
 ${v.registrations !== null && v.calls.total === 0 ? '' : part.tiles(v)}
+${witnessHtml(v)}
 ${part.budgets(v)}
 ${plots.length === 0 ? '' : `<h2>Over time</h2><div class="plots">${plotHtml}</div>`}
 ${part.worstCalls(calls)}

@@ -1,5 +1,6 @@
 import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
 import { count, decimals, duration, percent, plural } from './format.js';
+import { witnessLines, witnessMarkdown } from './witness.js';
 
 /** What a run came to, on one screen: the verdict, the counts, the causes with their evidence, how to have it again. */
 
@@ -100,6 +101,7 @@ export function summaryText(v: Verdict): string {
   const setupText = setup.filter((s) => s !== '').join('; ');
   if (setupText !== '') out.push(...block('setup', [setupText]));
   if (v.run.media === 'rtp') out.push(...block('audio', [mediaLine(v)]));
+  out.push(...block('webphones', witnessLines(v)));
   if (v.calls.total > 0 || v.registrations === null)
     out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]));
   out.push('');
@@ -151,6 +153,7 @@ export function summaryMarkdown(v: Verdict): string {
   if (v.outcome.reasons.length > 0) out.push('');
   for (const line of registrationLines(v)) out.push(`- ${line}`);
   if (v.registrations !== null) out.push('');
+  out.push(...witnessMarkdown(v));
   const { metrics } = v.calls;
   const rows: [string, string][] = [
     [

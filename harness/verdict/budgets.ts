@@ -4,6 +4,7 @@ import type { OpenRun } from './read.js';
 import { ineffectiveOf, RRD, registeredShare, wavesOf } from './registrations.js';
 import { num } from './rule.js';
 import type { BudgetResult } from './types.js';
+import { witnessRates } from './witness.js';
 
 /** Sorted samples of an expression over the calls; NULLs are no samples. */
 async function trend(run: OpenRun, from: string): Promise<Float64Array> {
@@ -63,6 +64,11 @@ export async function metricValues(run: OpenRun, wanted: ReadonlySet<string>): P
   // A wave that never came back has no such time, and a budget without data fails.
   const to95Ms = wanted.has('time_to_95_ms') ? (await wavesOf(run)).at(-1)?.timeTo95Ms : null;
   if (typeof to95Ms === 'number') values.time_to_95_ms = to95Ms;
+  if (wanted.has('webphone_asr') || wanted.has('webphone_heard')) {
+    const witness = await witnessRates(run);
+    values.webphone_asr = witness.asr;
+    values.webphone_heard = witness.heard;
+  }
   values.blocked = run.env.load.blocked;
   return values;
 }

@@ -13,6 +13,7 @@ import { judgeRegistrations } from './registrations.js';
 import { num } from './rule.js';
 import { score } from './score.js';
 import type { Verdict } from './types.js';
+import { judgeWitness } from './witness.js';
 
 export interface JudgeOptions {
   /** For the score alone; null when nothing was injected or nobody knows. */
@@ -62,6 +63,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     calls,
     media: await mediaKpis(run),
     registrations: await judgeRegistrations(run),
+    witness: await judgeWitness(run),
     causes,
     perCall: 'causes.parquet',
     attribution: await score(run, options.injectedCause),

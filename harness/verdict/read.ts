@@ -65,7 +65,15 @@ function readEnv(runDir: string): EnvRecord {
 const MEMORY_MB = 1400;
 
 /** What the diagnosis may open: its evidence, and the file that it writes. */
-const PARQUET = ['legs', 'registrations', 'telemetry', 'frames', 'causes'];
+const PARQUET = ['legs', 'registrations', 'telemetry', 'frames', 'causes', 'webphones', 'webphone_registrations'];
+
+/** Which files are the views legs and registrations; `media`: audio is judged, whatever the engine's plan was. */
+export interface RunFiles {
+  legs: string;
+  registrations: string;
+  media?: boolean;
+}
+const ENGINE_FILES: RunFiles = { legs: 'legs', registrations: 'registrations' };
 
 /** A run without phones has no such file; the columns that are asked for, typed. */
 const NO_REGISTRATION =
@@ -77,7 +85,7 @@ const NO_REGISTRATION =
  * and run_env with one row. plan.json and faults.jsonl are not opened here, and DuckDB is told to refuse every file but the
  * run's own Parquet: no rule can see what was injected, however it is written.
  */
-export async function openRun(runDir: string): Promise<OpenRun> {
+export async function openRun(runDir: string, files: RunFiles = ENGINE_FILES): Promise<OpenRun> {
   const env = readEnv(runDir);
   // One thread: sums of doubles come out in one order, so the same run gives the same verdict, digit by digit.
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
@@ -91,22 +99,22 @@ export async function openRun(runDir: string): Promise<OpenRun> {
     await run.exec(`SET temp_directory = ${quoted(join(tmpdir(), `deadair-${process.pid}`))}`);
     await run.exec('SET enable_external_access = false');
     for (const macro of MOS_MACROS) await run.exec(macro);
-    await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file('legs')}`);
-    for (const [name, columns] of [
+    await run.exec(`CREATE TEMP VIEW legs AS SELECT ${LEGS_SELECT} FROM ${file(files.legs)}`);
+    for (const [name, columns, from = name] of [
       [
         'telemetry',
         'NULL::DOUBLE AS tMs, NULL::VARCHAR AS source, NULL::VARCHAR AS instance, NULL::VARCHAR AS metric, NULL::DOUBLE AS value',
       ],
-      ['registrations', NO_REGISTRATION],
+      ['registrations', NO_REGISTRATION, files.registrations],
       ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name, NULL::DOUBLE AS value'],
       ['causes', 'NULL::BIGINT AS callNo, NULL::VARCHAR AS cause, NULL::DOUBLE AS confidence'],
     ] as const) {
-      const there = existsSync(join(runDir, `${name}.parquet`));
-      const from = there ? `* FROM ${file(name)}` : `${columns} WHERE false`;
-      await run.exec(`CREATE TEMP VIEW ${name} AS SELECT ${from}`);
+      const there = existsSync(join(runDir, `${from}.parquet`));
+      const select = there ? `* FROM ${file(from)}` : `${columns} WHERE false`;
+      await run.exec(`CREATE TEMP VIEW ${name} AS SELECT ${select}`);
     }
     await run.exec(
-      `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${env.media === 'rtp'} AS media`,
+      `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${files.media ?? env.media === 'rtp'} AS media`,
     );
     for (const view of CALLS_VIEWS) await run.exec(view);
     return run;

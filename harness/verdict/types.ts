@@ -148,6 +148,42 @@ export interface Registrations {
   mechanisms: Mechanism[];
 }
 
+/** One witness's account: the webphones', and the engine's in the same words. */
+export interface WitnessFigures {
+  phones: number;
+  /** Phones whose last attempt to register was accepted. */
+  registered: number;
+  tried: number;
+  connected: number;
+  /** Over without an answer. */
+  failed: number;
+  /** Answered, and then hung up by neither party's wish, or not hung up properly. */
+  broken: number;
+  /** Answered calls whose audio could be judged. */
+  judged: number;
+  heardBoth: number;
+  /** The most calls that were up in one instant. */
+  upAtOnce: number;
+  /** INVITE to ringing (RFC 6076 4.3.1), and to the answer. */
+  srdMs: { p50: number; p95: number } | null;
+  setupMs: { p50: number; p95: number } | null;
+  mosP50: number | null;
+}
+
+/** sip.js user agents beside the engine: is what the engine says true for clients that we did not write? */
+export interface Witness {
+  webphones: WitnessFigures;
+  engine: WitnessFigures;
+  /** What both had enough of to be compared. */
+  comparable: string[];
+  /** Empty: they say the same. */
+  disagreements: string[];
+  /** How late the webphones themselves were; above 500 ms they are no witness. */
+  latenessP95Ms: number;
+  /** All of it in one line. */
+  text: string;
+}
+
 export interface Verdict {
   schema: 'deadair.verdict/1';
   run: {
@@ -216,6 +252,8 @@ export interface Verdict {
   };
   /** Null in a run without phones that register. */
   registrations: Registrations | null;
+  /** Null in a run without webphones. */
+  witness: Witness | null;
   causes: CauseFinding[];
   /** causes.parquet beside this file: callNo, cause, confidence; one row per bad call. */
   perCall: 'causes.parquet';

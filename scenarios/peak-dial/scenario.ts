@@ -1,5 +1,6 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
 import { defineScenario, integer, number } from '../../harness/plan/scenario.js';
+import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
 /** The 10 AM of the scenario's name takes one second, whatever its size. */
 const BURST_MS = 1000;
@@ -24,6 +25,7 @@ export default defineScenario({
     stallMs: integer(12_000, { unit: 'ms', platform: true, doc: 'db-stall: for how long' }),
     ...callParams,
     ...embeddedParams,
+    ...webphoneParams,
   },
   build: (p) => ({
     arrivals: [
@@ -36,6 +38,7 @@ export default defineScenario({
     drainMs: p.ringMsMax + p.holdMsMax + p.graceMs,
     call: callPlan(p),
     platform: embeddedConfig(p),
+    webphones: webphoneWish(p),
     agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: p.maxCallsPerWorker },
   }),
   incidents: {

@@ -1,6 +1,7 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
 import { choice, defineScenario, flag, integer, number, text } from '../../harness/plan/scenario.js';
 import type { FaultPlan, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
+import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
 /** The buffer that Linux gives when nobody asks (net.core.rmem_default), and the one that ends the waves. */
 const DEFAULT_BUFFER = 212_992;
@@ -98,6 +99,7 @@ export default defineScenario({
     'registrar.retryAfterSpreadS': integer(9, { platform: true, unit: 's', doc: 'and up to this much more' }),
     ...callParams,
     ...embeddedParams,
+    ...webphoneParams,
   },
   build: (p) => {
     const { cure, phase } = p;
@@ -143,6 +145,7 @@ export default defineScenario({
         waves,
       },
       platform: { ...embeddedConfig(p), registrar },
+      webphones: webphoneWish(p),
       agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: 1 },
     };
   },

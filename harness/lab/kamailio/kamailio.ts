@@ -7,12 +7,10 @@ import { fileURLToPath } from 'node:url';
 import type { Identity } from '../../../agents/identity.js';
 import { monotonicUs } from '../../clock.js';
 import { HarnessError } from '../../errors.js';
+import { KAMAILIO_PORTS } from '../../plan/target.js';
 import { makeCertificate, writeTlsConfig } from './certificate.js';
 import { JsonRpc } from './json-rpc.js';
 import { writeUsers } from './users.js';
-
-/** On one address, so that runs stand side by side. WebSocket and JSON-RPC share the HTTP port. */
-export const KAMAILIO_PORTS = { sip: 5060, tls: 5061, ws: 8080, wss: 8443 } as const;
 
 export interface KamailioOptions {
   /** An address of loopback that is the run's own. */

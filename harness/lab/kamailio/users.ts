@@ -1,12 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, Population, type User } from '../../../agents/identity.js';
+import { type Identity, Population, type User, webphoneIdentityOf } from '../../../agents/identity.js';
 import type { RegistrationPlan } from '../../plan/types.js';
 
 /** The phones of a plan, as a registrar has to know them. */
 export function usersOf(plan: RegistrationPlan, users: readonly User[] | null, seed: number): Identity[] {
   const population = new Population(plan, seed, users);
   return Array.from({ length: plan.phones }, (_, i) => population.user(i));
+}
+
+export function webphoneUsersOf(plan: { count: number }, seed: number): Identity[] {
+  return Array.from({ length: plan.count }, (_, n) => webphoneIdentityOf(n, seed));
 }
 
 /** Columns that Kamailio's htable module reads a table by; db_text has them in the first line of its file. */
