@@ -162,7 +162,7 @@ describe('one line for', () => {
     ],
     [
       'webphones that talk too long',
-      { set: ['webphones=4', 'webphones.holdMs=90000'], stack: 'kamailio' },
+      { set: ['webphones=4', 'webphones.holdMs=90000', 'graceMs=5000'], stack: 'kamailio' },
       'BAD_PLAN',
       'webphones=4: the run is 46.4 s too short for one of their calls; shorten webphones.holdMs, or lengthen the run',
     ],
