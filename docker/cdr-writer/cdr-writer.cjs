@@ -8,7 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const STREAM = 'cdr';
 const GROUP = 'writer';
 const CONSUMER = 'writer-1';
-/** Rows in one INSERT: 6 parameters each, far below PostgreSQL's 65,535. */
+/** Rows in one INSERT: 8 parameters each, far below PostgreSQL's 65,535. */
 const BATCH = 200;
 const RETRY_MS = 500;
 const BLOCK_MS = 1000;
@@ -32,17 +32,17 @@ const { Pool } = require('pg');
 const say = (line) => process.stdout.write(`cdr-writer: ${line}\n`);
 const at = (seconds) => (seconds === '' || seconds === '<null>' ? null : new Date(Number(seconds) * 1000));
 
-/** `tenant|from|to|started|answered|ended`, instants in Unix seconds. */
+/** `leg|tenant|from|to|started|answered|ended`, instants in Unix seconds. */
 function rowOf({ call_id: callId, row }) {
-  const [tenant, src, dst, started, answered, ended] = row.split('|');
-  return [callId, tenant, src, dst, at(started), at(answered), at(ended)];
+  const [leg, tenant, src, dst, started, answered, ended] = row.split('|');
+  return [callId, leg, tenant, src, dst, at(started), at(answered), at(ended)];
 }
 
 async function insert(pool, messages) {
   const values = messages.flatMap(({ message }) => rowOf(message));
-  const places = messages.map((_, i) => `(${[1, 2, 3, 4, 5, 6, 7].map((k) => `$${i * 7 + k}`).join(',')})`);
+  const places = messages.map((_, i) => `(${[1, 2, 3, 4, 5, 6, 7, 8].map((k) => `$${i * 8 + k}`).join(',')})`);
   await pool.query(
-    `INSERT INTO cdr (call_id, tenant, src, dst, started, answered, ended) VALUES ${places.join(',')}
+    `INSERT INTO cdr (call_id, dcontext, tenant, src, dst, started, answered, ended) VALUES ${places.join(',')}
      ON CONFLICT (call_id) DO NOTHING`,
     values,
   );

@@ -19,12 +19,13 @@ CREATE VIEW htable_secret AS
 CREATE VIEW htable_cap AS
   SELECT domain AS key_name, 0 AS key_type, 0 AS value_type, call_cap::text AS key_value, 0 AS expires FROM tenant;
 
--- Asterisk's realtime: an endpoint and an address of record for each phone, reached through the edge.
+-- Asterisk's realtime: an endpoint and an address of record for each phone, reached through the edge. There ^3B is a semicolon, which would
+-- separate two values.
 CREATE VIEW ps_endpoints AS
   SELECT split_part(domain, '.', 1) || '-' || username AS id,
          split_part(domain, '.', 1) || '-' || username AS aors,
          'from-edge' AS context, 'all' AS disallow, 'ulaw,alaw' AS allow, 'no' AS direct_media, 'yes' AS rtp_symmetric,
-         '30' AS rtp_timeout, 'sip:' || current_setting('deadair.edge') || ':5060;lr' AS outbound_proxy,
+         '30' AS rtp_timeout, 'sip:' || current_setting('deadair.edge') || ':5060^3Blr' AS outbound_proxy,
          '' AS mailboxes
   FROM subscriber;
 CREATE VIEW ps_aors AS
@@ -63,7 +64,8 @@ CREATE TABLE location (
 CREATE INDEX location_account ON location (username, domain, contact);
 CREATE INDEX location_expires ON location (expires);
 
--- Call records. Asterisk's cdr_pgsql fills the columns that it knows by name; the cdr-writer fills call_id and the next five.
+-- Call records. Asterisk's cdr_pgsql fills the columns that it knows by name; the cdr-writer fills call_id and the next
+-- four, src, dst, and in dcontext the leg: from-phone or to-phone.
 CREATE TABLE cdr (
   id bigserial PRIMARY KEY,
   call_id text UNIQUE,
