@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --quick]`: our generator beside SIPp in one run, A B A B, and the figures that the README quotes.
- * CPU time decides, not wall time; results/bench.json has every trial.
+ * `npm run bench [-- --quick] [--only calls,media,memory,wire,diagnosis]`: our generator beside SIPp in one run, A B A B, and the
+ * figures that the README quotes. CPU time decides, not wall time; results/bench.json has every trial.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -16,6 +16,20 @@ import { type BenchResult, markdown, median } from './table.js';
 import { measureWire } from './wire.js';
 
 const quick = process.argv.includes('--quick');
+const PARTS = ['calls', 'media', 'memory', 'wire', 'diagnosis'] as const;
+type Part = (typeof PARTS)[number];
+
+/** All, or those that `--only` names. Throws on a name that is none. */
+function partsWanted(): ReadonlySet<Part> {
+  const at = process.argv.indexOf('--only');
+  if (at < 0) return new Set(PARTS);
+  const names = (process.argv[at + 1] ?? '').split(',');
+  const wrong = names.find((name) => !(PARTS as readonly string[]).includes(name));
+  if (wrong !== undefined) throw new Error(`--only ${wrong}: the parts are ${PARTS.join(', ')}`);
+  return new Set(names as Part[]);
+}
+
+const parts = partsWanted();
 const SIZE = quick
   ? {
       rounds: 1,
@@ -70,7 +84,7 @@ async function signalling(dir: string): Promise<NonNullable<BenchResult['signall
   return { rateCps: load.rateCps, trials, ratios };
 }
 
-async function media(dir: string, withSipp: boolean): Promise<BenchResult['media']> {
+async function media(dir: string, withSipp: boolean): Promise<NonNullable<BenchResult['media']>> {
   const load = { legs: SIZE.legs, seconds: SIZE.mediaSeconds };
   const generators: MediaGenerator[] = ['deadair sockets'];
   if (withSipp) generators.unshift('sipp rtp_stream');
@@ -112,11 +126,11 @@ try {
     quick,
     machine: where,
     missing,
-    signalling: sipp === null ? null : await signalling(dir),
-    media: await media(dir, sipp !== null),
-    memory: await memory(dir, sipp !== null),
-    wire: measureWire(SIZE.wireSeconds),
-    diagnosis: await diagnosisFigure(SIZE.judged),
+    signalling: sipp !== null && parts.has('calls') ? await signalling(dir) : null,
+    media: parts.has('media') ? await media(dir, sipp !== null) : null,
+    memory: parts.has('memory') ? await memory(dir, sipp !== null) : [],
+    wire: parts.has('wire') ? measureWire(SIZE.wireSeconds) : [],
+    diagnosis: parts.has('diagnosis') ? await diagnosisFigure(SIZE.judged) : null,
   };
   where.load[1] = Math.round(loadavg()[0]! * 100) / 100;
   mkdirSync('results', { recursive: true });

@@ -5,17 +5,17 @@ import type { MemoryFigure } from './memory.js';
 import type { SignallingTrial } from './signalling.js';
 import type { MediaFigure } from './wire.js';
 
-/** Everything that one run of the bench measured; results/bench.json is this. Null: not measured, and `missing` says why. */
+/** Everything that one run of the bench measured; results/bench.json is this. Null or empty: not measured; not asked for, or `missing` says why. */
 export interface BenchResult {
   schema: 'deadair.bench/1';
   quick: boolean;
   machine: Machine;
   missing: string[];
   signalling: { rateCps: number; trials: SignallingTrial[]; ratios: SignallingRatios } | null;
-  media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } };
+  media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } } | null;
   memory: MemoryFigure[];
   wire: MediaFigure[];
-  diagnosis: DiagnosisFigure;
+  diagnosis: DiagnosisFigure | null;
 }
 
 export interface SignallingRatios {
@@ -49,7 +49,10 @@ export function markdown(r: BenchResult): string {
     `deadair ${m.deadair}; load average ${m.load[0]} before, ${m.load[1]} after${r.quick ? '; quick run' : ''}`;
   const parts = [`## deadair bench`, where, ...r.missing.map((why) => `**Not measured:** ${why}`)];
   if (r.signalling !== null) parts.push(signallingPart(r.signalling));
-  parts.push(mediaPart(r.media), memoryPart(r.memory), wirePart(r.wire), diagnosisPart(r.diagnosis));
+  if (r.media !== null) parts.push(mediaPart(r.media));
+  if (r.memory.length > 0) parts.push(memoryPart(r.memory));
+  if (r.wire.length > 0) parts.push(wirePart(r.wire));
+  if (r.diagnosis !== null) parts.push(diagnosisPart(r.diagnosis));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -92,7 +95,7 @@ function signallingPart({ rateCps, trials, ratios }: NonNullable<BenchResult['si
   ].join('\n\n');
 }
 
-function mediaPart({ trials, ratios }: BenchResult['media']): string {
+function mediaPart({ trials, ratios }: NonNullable<BenchResult['media']>): string {
   const names = [...new Set(trials.map((t) => t.generator))];
   const ms = (n: number | undefined): string => (n === undefined ? '-' : n.toFixed(2));
   const body = names.map((name) => {

@@ -40,7 +40,7 @@ class Batch {
   protected readonly names: Uint32Array;
   protected readonly libc: Libc = libc();
 
-  constructor(slots: number, iovOffset: number, iovLen: number, withNames: boolean) {
+  constructor(slots: number, iovOffset: number, iovLen: number) {
     const slab = new ArrayBuffer(slots * STRIDE);
     this.bytes = new Uint8Array(slab);
     this.words = new Uint32Array(slab);
@@ -54,10 +54,8 @@ class Batch {
     for (let i = 0; i < slots; i++) {
       putPointer(this.iovecs, i * 4, bytesAt + i * STRIDE + iovOffset);
       this.iovecs[i * 4 + 2] = iovLen;
-      if (withNames) {
-        putPointer(this.headers, i * HEADER_WORDS, namesAt + i * SOCKADDR_BYTES);
-        this.headers[i * HEADER_WORDS + 2] = SOCKADDR_BYTES;
-      }
+      putPointer(this.headers, i * HEADER_WORDS, namesAt + i * SOCKADDR_BYTES);
+      this.headers[i * HEADER_WORDS + 2] = SOCKADDR_BYTES;
       putPointer(this.headers, i * HEADER_WORDS + 4, iovecsAt + i * IOVEC_BYTES);
       this.headers[i * HEADER_WORDS + 6] = 1;
     }
@@ -71,9 +69,8 @@ function putPointer(words: Uint32Array, at: number, pointer: number): void {
 
 /** Receives up to 64 datagrams. The kernel writes namelen 16 and controllen 0 back as it found them: nothing to reset. */
 export class RxBatch extends Batch {
-  /** Without `withNames` srcIp and srcPort are 0: a raw socket's datagrams carry them in their headers. */
-  constructor(withNames = true) {
-    super(BATCH, 0, STRIDE, withNames);
+  constructor() {
+    super(BATCH, 0, STRIDE);
   }
   /** Datagrams read; -1: see errno. */
   receive(fd: number): number {
@@ -100,17 +97,13 @@ export class RxBatch extends Batch {
 export class ErrorQueue {
   readonly #rx = new RxBatch();
   readonly #libc = libc();
-  /** Entries whose UDP header, at `udpAt` in the returned datagram, has a source port within the range. */
-  drain(fd: number, portMin = 0, portMax = 65535, udpAt = -1): number {
+  /** How many entries there were. */
+  drain(fd: number): number {
     let counted = 0;
     for (;;) {
       const n = this.#libc.recvmmsg(fd, this.#rx.headersAt, BATCH, MSG_ERRQUEUE | MSG_DONTWAIT, 0);
       if (n <= 0) return counted;
-      for (let i = 0; i < n; i++) {
-        const at = i * STRIDE + udpAt;
-        const port = udpAt < 0 ? portMin : (this.#rx.bytes[at]! << 8) | this.#rx.bytes[at + 1]!;
-        if (port >= portMin && port <= portMax) counted++;
-      }
+      counted += n;
       if (n < BATCH) return counted;
     }
   }
@@ -134,7 +127,7 @@ export class TxBatch extends Batch {
     payloadAt: number,
     headroom: number,
   ) {
-    super(BATCH, payloadAt - headroom, 0, true);
+    super(BATCH, payloadAt - headroom, 0);
     this.#iovOffset = payloadAt;
     this.#headroom = headroom;
   }

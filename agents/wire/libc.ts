@@ -13,6 +13,7 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const IPPROTO_IP = 0;
+export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
 /** raw(7): implies IP_HDRINCL; sends only. */
 export const IPPROTO_RAW = 255;
@@ -73,10 +74,16 @@ export interface Libc {
   epollWait(epfd: number, events: number, max: number, timeoutMs: number): number;
   ppoll(fds: number, count: number, timeout: number, sigmask: number): number;
   close(fd: number): number;
+  /** The address, or -1. */
+  mmap(addr: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number;
+  munmap(addr: number, bytes: number): number;
+  clockGettime(clock: number, timespec: number): number;
   /** Of this thread's last call: read it before anything else. */
   errno(): number;
   /** The view's address. The caller keeps the view. */
   address(view: ArrayBufferView): number;
+  /** Mapped memory as a buffer: not to be touched after munmap. */
+  view(addr: number, bytes: number): ArrayBuffer;
 }
 
 function bindAll(): Libc {
@@ -99,8 +106,12 @@ function bindAll(): Libc {
     epollWait: fn<'epollWait'>('int epoll_wait(int, intptr_t, int, int)'),
     ppoll: fn<'ppoll'>('int ppoll(intptr_t, unsigned long, intptr_t, intptr_t)'),
     close: fn<'close'>('int close(int)'),
+    mmap: fn<'mmap'>('intptr_t mmap(intptr_t, size_t, int, int, int, long)'),
+    munmap: fn<'munmap'>('int munmap(intptr_t, size_t)'),
+    clockGettime: fn<'clockGettime'>('int clock_gettime(int, intptr_t)'),
     errno: () => koffi.errno(),
     address: (view) => Number(koffi.address(view)),
+    view: (addr, bytes) => koffi.view(addr, bytes),
   };
 }
 

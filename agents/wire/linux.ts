@@ -33,7 +33,8 @@ const DROPS_EVERY_US = 1_000_000;
 /** Second word of an event's data; media pools with a socket per port follow from FIRST_POOL on. */
 const IS_UDP = 0;
 const IS_RAW = 1;
-const FIRST_POOL = 2;
+const IS_RAW_ERRORS = 2;
+const FIRST_POOL = 3;
 
 export interface LinuxWireOptions {
   /** Default `auto`. `dgram` is another wire: see openWire. */
@@ -97,7 +98,6 @@ export class LinuxWire implements Wire {
   readonly #wait = new Int32Array(new ArrayBuffer(64));
   readonly #waitAt = this.#libc.address(this.#wait);
   readonly #rx = new RxBatch();
-  readonly #rawRx = new RxBatch(false);
   readonly #errors = new ErrorQueue();
   readonly #ports: (LinuxUdpPort | undefined)[] = [];
   readonly #raws: (RawMedia | undefined)[] = [];
@@ -137,7 +137,7 @@ export class LinuxWire implements Wire {
       const index = this.#raws.length;
       const raw = new RawMedia(range, sink, {
         counters,
-        rx: this.#rawRx,
+        rx: this.#rx,
         errors: this.#errors,
         bufferBytes: this.#bufferBytes,
         markDirty: (batch) => this.markDirty(batch),
@@ -147,6 +147,7 @@ export class LinuxWire implements Wire {
       });
       this.#raws.push(raw);
       this.#watch(raw.fd, index, IS_RAW);
+      this.#watch(raw.errors.fd, index, IS_RAW_ERRORS);
       return raw;
     }
     const index = this.#pools.length;
@@ -227,8 +228,9 @@ export class LinuxWire implements Wire {
       } else if (owner === IS_RAW) {
         const raw = this.#raws[index];
         if (raw === undefined) continue;
-        if (mask & EPOLLERR) raw.takeErrors();
         handled += raw.receive(this.nowUs);
+      } else if (owner === IS_RAW_ERRORS) {
+        this.#raws[index]?.takeErrors();
       } else {
         const pool = this.#pools[owner - FIRST_POOL];
         if (pool === undefined) continue;

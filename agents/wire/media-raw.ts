@@ -1,30 +1,21 @@
 /**
- * Media ports by a pair of raw sockets: one receives every datagram of the port range, one sends with IP and UDP headers
- * that we write. So thousands of legs share batches of 64, as if they were one socket, and still have ports of their
- * own. Needs CAP_NET_RAW (raw(7)).
+ * Media ports by a ring and a raw socket: the ring receives every datagram of the port range (packet-ring.ts), the raw
+ * socket sends with IP and UDP headers that we write. So thousands of legs share batches, as if they were one socket,
+ * and still have ports of their own. Needs CAP_NET_RAW (packet(7), raw(7)).
  *
- *   kernel --(copy, BPF: UDP destination port within the range)--> raw receive socket --recvmmsg--> sink
+ *   kernel --(BPF: UDP to our address, port within the range)--> ring --drain--> sink
  *      `----> the bound UDP socket of that port, whose filter drops everything
  *
- * The bound sockets keep the ports ours, and the kernel from answering with ICMP port unreachable. A raw socket sees every
- * UDP datagram to its address before the filter does: give each worker an address of its own.
+ * The bound sockets keep the ports ours, and the kernel from answering with ICMP port unreachable. The ring is filled
+ * before this machine's own packet filter and routing see the datagram. Fragments are not put together.
  */
 import { BATCH, type ErrorQueue, type RxBatch, STRIDE, TxBatch } from './batch.js';
-import { bswap16, bswap32, ECONNREFUSED, EMFILE, ENFILE, IPPROTO_RAW, IPPROTO_UDP, libc, SOCK_RAW } from './libc.js';
+import { IcmpErrors } from './icmp-errors.js';
+import { bswap16, bswap32, EMFILE, ENFILE, IPPROTO_RAW, IPPROTO_UDP, libc, SOCK_RAW } from './libc.js';
+import { PacketRing, type RingSink } from './packet-ring.js';
 import { type Hold, type PairHolder, PairPool } from './pair-pool.js';
-import {
-  attachFilter,
-  bindError,
-  bindSocket,
-  type Filter,
-  filter,
-  kernelDrops,
-  openSocket,
-  openUdp,
-  reportErrors,
-  setBuffers,
-} from './socket.js';
-import { DATAGRAM_MAX, type MediaPorts, type MediaRange, type MediaSink, type WireCounters } from './types.js';
+import { bindError, filter, openSocket, openUdp, setBuffers } from './socket.js';
+import type { MediaPorts, MediaRange, MediaSink, WireCounters } from './types.js';
 
 const IP_BYTES = 20;
 const UDP_BYTES = 8;
@@ -32,40 +23,26 @@ const UDP_BYTES = 8;
 const PAYLOAD_AT = 64;
 const IP_WORD = (PAYLOAD_AT - IP_BYTES - UDP_BYTES) / 4;
 const STRIDE_WORDS = STRIDE / 4;
-/** At most so many batches per poll: 8,192 packets are about 20 ms of work. A shorter turn would only lose them later. */
-const ROUNDS = 128;
-
-/** Loads from the IP header on: X = header length; destination port at X + 2 (bpf(4), linux/filter.h). */
-function portRangeFilter(portMin: number, portMax: number): Filter {
-  return filter([
-    [0xb1, 0, 0, 0], // ldxb 4*([0]&0xf)
-    [0x48, 0, 0, 2], // ldh [x+2]
-    [0x35, 0, 2, portMin], // jge portMin, else drop
-    [0x25, 1, 0, portMax], // jgt portMax, drop
-    [0x06, 0, 0, 0xffff], // ret all
-    [0x06, 0, 0, 0], // ret 0
-  ]);
-}
+/** At most so many packets per poll: about 20 ms of work. A longer turn would only lose them later. */
+const TURN_PACKETS = 8192;
 
 /** Owned by a LinuxWire, which polls `fd`. */
 export class RawMedia implements MediaPorts, PairHolder {
   readonly kind = 'raw';
   readonly ip: number;
   readonly tx: Uint8Array;
-  readonly fd: number;
   readonly batch: TxBatch;
+  readonly errors: IcmpErrors;
+  readonly #ring: PacketRing;
+  readonly #ringSink: RingSink;
   readonly #words: Uint32Array;
-  readonly #range: MediaRange;
-  readonly #sink: MediaSink;
   readonly #counters: WireCounters;
-  readonly #rx: RxBatch;
-  readonly #errors: ErrorQueue;
   readonly #pool: PairPool;
   readonly #holders = new Int32Array(65536).fill(-1);
   readonly #dropAll = filter([[0x06, 0, 0, 0]]);
   readonly #markDirty: (batch: TxBatch) => void;
   readonly #onClose: (media: RawMedia) => void;
-  #dropsSeen = 0;
+  #handled = 0;
   #id = 0;
   #closed = false;
 
@@ -82,27 +59,29 @@ export class RawMedia implements MediaPorts, PairHolder {
     },
   ) {
     this.ip = range.ip;
-    this.#range = range;
-    this.#sink = sink;
     this.#counters = shared.counters;
-    this.#rx = shared.rx;
-    this.#errors = shared.errors;
     this.#markDirty = shared.markDirty;
     this.#onClose = shared.onClose;
-    const receiver = openSocket(SOCK_RAW, IPPROTO_UDP);
-    if (receiver < 0) throw bindError(-receiver, range.ip, range.portMin);
-    this.fd = receiver;
-    // Filter before bind: from its first moment the socket must not collect other people's datagrams.
-    attachFilter(receiver, portRangeFilter(range.portMin, range.portMax));
-    const errno = bindSocket(receiver, range.ip, 0);
-    const sender = errno === 0 ? openSocket(SOCK_RAW, IPPROTO_RAW) : -errno;
+    // First what fails when the address is not this machine's: a ring takes any.
+    this.errors = new IcmpErrors(range, shared.rx);
+    const sender = openSocket(SOCK_RAW, IPPROTO_RAW);
     if (sender < 0) {
-      libc().close(receiver);
+      this.errors.close();
       throw bindError(-sender, range.ip, range.portMin);
     }
-    setBuffers(receiver, shared.bufferBytes, 0);
     setBuffers(sender, 0, shared.bufferBytes);
-    reportErrors(receiver);
+    try {
+      this.#ring = new PacketRing(range);
+    } catch (error) {
+      this.errors.close();
+      libc().close(sender);
+      throw error;
+    }
+    this.#ringSink = (bytes, off, len, localPort, srcIp, srcPort, nowUs) => {
+      if (!this.#pool.isOpen(localPort)) return;
+      this.#handled++;
+      sink(bytes, off, len, localPort, srcIp, srcPort, nowUs);
+    };
     this.batch = new TxBatch(sender, shared.counters, shared.errors, PAYLOAD_AT, IP_BYTES + UDP_BYTES);
     this.tx = this.batch.bytes;
     this.#words = this.batch.words;
@@ -137,50 +116,33 @@ export class RawMedia implements MediaPorts, PairHolder {
     if (this.batch.commit(len, dstIp, 0)) this.#markDirty(this.batch);
   }
 
-  /** Called when `fd` is readable. Returns datagrams handled. */
-  receive(clock: () => number): number {
-    const rx = this.#rx;
-    const bytes = rx.bytes;
-    let handled = 0;
-    for (let round = 0; round < ROUNDS && !this.#closed; round++) {
-      const n = rx.receive(this.fd);
-      if (n < 0) {
-        if (libc().errno() !== ECONNREFUSED) break;
-        this.takeErrors();
-        continue;
-      }
-      const nowUs = clock();
-      for (let i = 0; i < n; i++) {
-        const ip = i * STRIDE;
-        const udp = ip + ((bytes[ip]! & 15) << 2);
-        const len = ((bytes[udp + 4]! << 8) | bytes[udp + 5]!) - UDP_BYTES;
-        const localPort = (bytes[udp + 2]! << 8) | bytes[udp + 3]!;
-        if (!this.#pool.isOpen(localPort)) continue;
-        if (len < 0 || len > DATAGRAM_MAX || udp - ip + UDP_BYTES + len > rx.length(i)) {
-          this.#counters.receiveDropped++;
-          continue;
-        }
-        handled++;
-        const srcPort = (bytes[udp]! << 8) | bytes[udp + 1]!;
-        this.#sink(bytes, udp + UDP_BYTES, len, localPort, bswap32(rx.words[(ip >> 2) + 3]!), srcPort, nowUs);
-        if (this.#closed) break;
-      }
-      if (n < BATCH) break;
-    }
-    this.#counters.received += handled;
-    return handled;
+  /** Readable when the ring has something. */
+  get fd(): number {
+    return this.#ring.fd;
   }
 
-  /** A raw socket hears of every UDP sender's errors on this address; ours are those from the port range. */
+  /** Called when `fd` is readable. Returns datagrams handled. */
+  receive(clock: () => number): number {
+    if (this.#closed) return 0;
+    this.#handled = 0;
+    let left = TURN_PACKETS;
+    // Arrivals are told apart by the kernel's instants; the turn's own instant is taken anew for each batch.
+    for (let n = BATCH; n === BATCH && left > 0 && !this.#closed; left -= n) {
+      n = this.#ring.drain(clock(), BATCH, this.#ringSink);
+    }
+    this.#counters.received += this.#handled;
+    return this.#handled;
+  }
+
+  /** Called when the errors' descriptor is readable. */
   takeErrors(): void {
-    this.#counters.unreachable += this.#errors.drain(this.fd, this.#range.portMin, this.#range.portMax, 0);
+    if (!this.#closed) this.#counters.unreachable += this.errors.drain();
   }
 
   /** Adds what the kernel dropped since the last time. */
   sampleDrops(): void {
-    const drops = kernelDrops(this.fd);
-    this.#counters.receiveDropped += drops - this.#dropsSeen;
-    this.#dropsSeen = drops;
+    this.#counters.receiveDropped += this.#ring.takeDrops() + this.#ring.truncated;
+    this.#ring.truncated = 0;
   }
 
   close(): void {
@@ -191,7 +153,8 @@ export class RawMedia implements MediaPorts, PairHolder {
     this.#closed = true;
     this.#onClose(this);
     this.#pool.closeAll();
-    libc().close(this.fd);
+    this.#ring.close();
+    this.errors.close();
     libc().close(this.batch.fd);
   }
 
@@ -211,7 +174,7 @@ export class RawMedia implements MediaPorts, PairHolder {
     this.#closeHolder(even + 1);
   }
   reuse(): void {
-    // Nothing waits in a holder: its filter drops. What the shared socket still has queued is at most one poll old.
+    // Nothing waits in a holder: its filter drops. What the ring still has is at most one poll old.
   }
   #closeHolder(port: number): void {
     if (this.#holders[port]! >= 0) libc().close(this.#holders[port]!);

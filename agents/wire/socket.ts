@@ -33,8 +33,8 @@ const scratch = new Uint32Array(new ArrayBuffer(64));
 const lengthOf = new Uint32Array(new ArrayBuffer(64));
 
 /** The descriptor, or -errno. */
-export function openSocket(type: number, protocol: number): number {
-  const fd = libc().socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+export function openSocket(type: number, protocol: number, domain = AF_INET): number {
+  const fd = libc().socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   return fd < 0 ? -libc().errno() : fd;
 }
 
