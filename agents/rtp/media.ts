@@ -12,8 +12,8 @@ import { PhaseWheel } from './wheel.js';
 const LATE_US = 10_000;
 /** Further behind than this we skip instead of sending a burst that no phone would send. */
 const STALL_US = 200_000;
-/** Legs share instants 2 ms apart: at 1,000 legs a batch is 100 packets, and no leg's own 20 ms are touched. */
-const PHASE_US = 2000;
+/** Legs share instants 4 ms apart: at 1,000 legs a batch is 200 packets, and no leg's own 20 ms are touched. */
+const PHASE_US = 4000;
 const HEADER_BYTES = 12;
 const PACKET_BYTES = HEADER_BYTES + PAYLOAD_BYTES;
 

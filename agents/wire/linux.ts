@@ -33,8 +33,7 @@ const DROPS_EVERY_US = 1_000_000;
 /** Second word of an event's data; media pools with a socket per port follow from FIRST_POOL on. */
 const IS_UDP = 0;
 const IS_RAW = 1;
-const IS_RAW_ERRORS = 2;
-const FIRST_POOL = 3;
+const FIRST_POOL = 2;
 
 export interface LinuxWireOptions {
   /** Default `auto`. `dgram` is another wire: see openWire. */
@@ -103,7 +102,8 @@ export class LinuxWire implements Wire {
   readonly #raws: (RawMedia | undefined)[] = [];
   readonly #pools: (SocketsMedia | undefined)[] = [];
   readonly #freePorts: number[] = [];
-  #dirty: TxBatch[] = [];
+  readonly #dirty: TxBatch[] = [];
+  #dirtyCount = 0;
   #dropsAtUs: number;
   #open = true;
 
@@ -146,8 +146,7 @@ export class LinuxWire implements Wire {
         },
       });
       this.#raws.push(raw);
-      this.#watch(raw.fd, index, IS_RAW);
-      this.#watch(raw.errors.fd, index, IS_RAW_ERRORS);
+      this.#watch(raw.errors.fd, index, IS_RAW);
       return raw;
     }
     const index = this.#pools.length;
@@ -165,14 +164,12 @@ export class LinuxWire implements Wire {
   }
 
   markDirty(batch: TxBatch): void {
-    this.#dirty.push(batch);
+    this.#dirty[this.#dirtyCount++] = batch;
   }
 
   flush(): void {
-    const dirty = this.#dirty;
-    if (dirty.length === 0) return;
-    for (let i = 0; i < dirty.length; i++) dirty[i]!.flush();
-    dirty.length = 0;
+    for (let i = 0; i < this.#dirtyCount; i++) this.#dirty[i]!.flush();
+    this.#dirtyCount = 0;
   }
 
   /** Waits up to waitUs for something to read, reads it, calls the sinks. Returns datagrams handled. */
@@ -181,18 +178,25 @@ export class LinuxWire implements Wire {
     if (nowUs - this.#dropsAtUs >= DROPS_EVERY_US) this.sampleDrops(nowUs);
     let ready = this.#libc.epollWait(this.#epfd, this.#eventsAt, EVENTS_MAX, 0);
     if (ready <= 0) {
-      if (waitUs <= 0) return 0;
+      if (waitUs <= 0) return this.#drainRings();
       // epoll_wait counts in milliseconds and epoll_pwait2 is missing from older libcs; an epoll set can itself be polled.
       this.#sleep(waitUs, 1);
       this.idleUs += this.nowUs() - nowUs;
       ready = this.#libc.epollWait(this.#epfd, this.#eventsAt, EVENTS_MAX, 0);
     }
-    let handled = 0;
+    // Rings wake nobody: they have room for longer than any wait, and the kernel noted when each packet came.
+    let handled = this.#drainRings();
     for (let round = 1; ready > 0; round++) {
       handled += this.#dispatch(ready);
       if (ready < EVENTS_MAX || round === ROUNDS || !this.#open) break;
       ready = this.#libc.epollWait(this.#epfd, this.#eventsAt, EVENTS_MAX, 0);
     }
+    return handled;
+  }
+
+  #drainRings(): number {
+    let handled = 0;
+    for (let i = 0; i < this.#raws.length && this.#open; i++) handled += this.#raws[i]?.receive(this.nowUs) ?? 0;
     return handled;
   }
 
@@ -226,10 +230,6 @@ export class LinuxWire implements Wire {
         if (mask & EPOLLERR) this.counters.unreachable += this.#errors.drain(port.fd);
         handled += this.#receive(port);
       } else if (owner === IS_RAW) {
-        const raw = this.#raws[index];
-        if (raw === undefined) continue;
-        handled += raw.receive(this.nowUs);
-      } else if (owner === IS_RAW_ERRORS) {
         this.#raws[index]?.takeErrors();
       } else {
         const pool = this.#pools[owner - FIRST_POOL];

@@ -26,7 +26,7 @@ const STRIDE_WORDS = STRIDE / 4;
 /** At most so many packets per poll: about 20 ms of work. A longer turn would only lose them later. */
 const TURN_PACKETS = 8192;
 
-/** Owned by a LinuxWire, which polls `fd`. */
+/** Owned by a LinuxWire, which drains it in every turn and polls `errors.fd`. */
 export class RawMedia implements MediaPorts, PairHolder {
   readonly kind = 'raw';
   readonly ip: number;
@@ -116,12 +116,7 @@ export class RawMedia implements MediaPorts, PairHolder {
     if (this.batch.commit(len, dstIp, 0)) this.#markDirty(this.batch);
   }
 
-  /** Readable when the ring has something. */
-  get fd(): number {
-    return this.#ring.fd;
-  }
-
-  /** Called when `fd` is readable. Returns datagrams handled. */
+  /** Called in every turn. Returns datagrams handled. */
   receive(clock: () => number): number {
     if (this.#closed) return 0;
     this.#handled = 0;

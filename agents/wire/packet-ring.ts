@@ -5,6 +5,7 @@
  *
  *   frame: status, len, snaplen, mac u16, net u16, sec, nsec, ... | IP header at `net` | UDP | payload
  */
+import { readFileSync } from 'node:fs';
 import { HarnessError } from '../../harness/errors.js';
 import { bswap16, bswap32, libc, SOCK_DGRAM } from './libc.js';
 import { attachFilter, type Filter, filter, openSocket } from './socket.js';
@@ -16,6 +17,8 @@ const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
 const PACKET_VERSION = 10;
 const TPACKET_V2 = 1;
+const PACKET_IGNORE_OUTGOING = 23;
+const ETH_P_ALL = 0x0003;
 const ETH_P_IP = 0x0800;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
@@ -33,9 +36,18 @@ export const RING_FRAMES = BLOCKS * FRAMES_PER_BLOCK;
 const RING_BYTES = RING_FRAMES * FRAME;
 const UDP_BYTES = 8;
 
-/** Loads are from the IP header on (SOCK_DGRAM): UDP to this address and range, and no fragment (linux/filter.h). */
+/** Of what the kernel knows of a packet, for loads in filters (linux/filter.h). */
+const SKF_AD_PROTOCOL = 0xfffff000;
+const SKF_AD_PKTTYPE = 0xfffff004;
+const PACKET_OUTGOING = 4;
+
+/** Loads are from the IP header on (SOCK_DGRAM): UDP to this address and range, received, and no fragment. */
 function rangeFilter({ ip, portMin, portMax }: MediaRange): Filter {
   return filter([
+    [0x28, 0, 0, SKF_AD_PROTOCOL], // ldh ethertype
+    [0x15, 0, 12, ETH_P_IP], // jeq IPv4, else drop
+    [0x30, 0, 0, SKF_AD_PKTTYPE], // ldb direction
+    [0x15, 10, 0, PACKET_OUTGOING], // jeq sent by this machine, drop
     [0x30, 0, 0, 9], // ldb [9], protocol
     [0x15, 0, 8, 17], // jeq UDP, else drop
     [0x28, 0, 0, 6], // ldh [6], flags and fragment offset
@@ -92,8 +104,13 @@ export class PacketRing {
       this.#at = c.mmap(0, RING_BYTES, PROT_READ_WRITE, MAP_SHARED, fd, 0);
       if (this.#at === -1) throw refused(step, libc().errno());
       step = 'binding a packet socket';
+      const loopback = range.ip >>> 24 === 127;
+      // On loopback every packet that we send comes by here as well. Taps of all protocols are asked before IP, which
+      // then need not clone the packet; elsewhere that would show a bridge's packets twice.
+      if (loopback) this.#set(PACKET_IGNORE_OUTGOING, [1]);
       this.#scratch.fill(0);
-      this.#scratch[0] = AF_PACKET | (bswap16(ETH_P_IP) << 16); // sockaddr_ll; interface 0: all
+      this.#scratch[0] = AF_PACKET | (bswap16(loopback ? ETH_P_ALL : ETH_P_IP) << 16); // sockaddr_ll
+      this.#scratch[1] = loopback ? loopbackIndex() : 0; // 0: every interface
       if (c.bind(fd, this.#scratchAt, 20) < 0) throw refused(step, libc().errno());
     } catch (error) {
       c.close(fd);
@@ -169,6 +186,11 @@ export class PacketRing {
     if (libc().setsockopt(this.fd, SOL_PACKET, name, this.#scratchAt, values.length * 4) === 0) return;
     throw refused('a packet ring', libc().errno());
   }
+}
+
+/** 1 in every network namespace that Linux makes, but nowhere promised. */
+function loopbackIndex(): number {
+  return Number(readFileSync('/sys/class/net/lo/ifindex', 'utf8'));
 }
 
 function refused(what: string, errno: number): HarnessError {
