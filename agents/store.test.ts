@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LEG_BYTES, LEG_FIELDS, LEG_OFFSETS, type LegField, OUTCOMES, sizeOf } from './record.js';
+import { LEG_BYTES, LEG_FIELDS, LEG_LAYOUT, LEG_OFFSETS, type Leg, type LegField, OUTCOMES, sizeOf } from './record.js';
+import { RecordLog } from './record-reader.js';
 import { LegStore } from './store.js';
 
 const O = LEG_OFFSETS;
@@ -153,4 +154,28 @@ test('a store of another size, or of no power of two, is refused', () => {
   const { shared } = LegStore.create(8);
   expect(() => new LegStore(shared, 16)).toThrow('size of a store');
   expect(() => LegStore.create(12)).toThrow('power of two');
+});
+
+test('records that wait as bytes come out as they were, in order, and once', () => {
+  const { store } = LegStore.create(64);
+  const log = new RecordLog<LegField, Leg>(LEG_LAYOUT);
+  const wanted: Leg[] = [];
+  const seen: number[] = [];
+  // More than a chunk of 2,048.
+  for (let n = 0; n < 5000; n++) {
+    const slot = store.take();
+    store.setU32(slot, LEG_OFFSETS.callNo, n);
+    store.setF64(slot, LEG_OFFSETS.startedMs, n / 7);
+    const id = Buffer.from(`call-${n}`);
+    store.setText(slot, LEG_OFFSETS.callId, LEG_FIELDS.callId.text, id, 0, id.length);
+    wanted.push(store.read(slot));
+    store.done(slot);
+    if (n % 50 === 49) expect(store.drainTo(log, (s) => seen.push(store.read(s).callNo))).toBe(50);
+  }
+  expect(log.size).toBe(5000);
+  const got: Leg[] = [];
+  log.takeAll((leg) => got.push(leg));
+  expect(got).toEqual(wanted);
+  expect(seen).toEqual(wanted.map((leg) => leg.callNo));
+  log.takeAll(() => expect.unreachable('taken twice'));
 });

@@ -1,5 +1,6 @@
 import { assert } from '../harness/errors.js';
 import { type Layout, LEG_LAYOUT, type Leg, type LegField } from './record.js';
+import { type RecordLog, RecordReader } from './record-reader.js';
 import { REGISTRATION_LAYOUT, type Registration, type RegistrationField } from './registration-record.js';
 
 /**
@@ -41,6 +42,7 @@ export class RecordStore<F extends string, R extends Begun> {
 
   readonly #layout: Layout<F>;
   readonly #bytes: number;
+  readonly #reader: RecordReader<F, R>;
 
   static bytesFor(layout: Layout<string>, capacity: number): number {
     const { bytes } = layout;
@@ -62,6 +64,7 @@ export class RecordStore<F extends string, R extends Begun> {
     this.u16 = new Uint16Array(shared);
     this.u32 = new Uint32Array(shared);
     this.f64 = new Float64Array(shared);
+    this.#reader = new RecordReader(layout, shared);
   }
 
   /** A zeroed slot, times NaN, outcome open; -1 when all are in use. Worker side. */
@@ -88,12 +91,24 @@ export class RecordStore<F extends string, R extends Begun> {
 
   /** Hands every finished record to `take`, then frees its slot. Collector side; returns how many. */
   drain(take: (record: R) => void): number {
+    return this.#drain((slot) => take(this.read(slot)));
+  }
+
+  /** The same, as bytes; `seen` may look at the record in its slot. */
+  drainTo(log: RecordLog<F, R>, seen?: (slot: number) => void): number {
+    return this.#drain((slot) => {
+      seen?.(slot);
+      log.append(this.u8, this.at(slot));
+    });
+  }
+
+  #drain(take: (slot: number) => void): number {
     let count = 0;
     for (;;) {
       const head = this.#words[DONE_HEAD]!;
       if (head === Atomics.load(this.#words, DONE_TAIL)) return count;
       const slot = this.#done[this.#mod(head)]!;
-      take(this.read(slot));
+      take(slot);
       Atomics.store(this.#words, DONE_HEAD, (head + 1) | 0);
       Atomics.store(this.#states, slot, SLOT_FREE);
       const tail = this.#words[FREE_TAIL]!;
@@ -162,23 +177,7 @@ export class RecordStore<F extends string, R extends Begun> {
   }
 
   read(slot: number): R {
-    const start = this.at(slot);
-    const out: Record<string, number | string> = {};
-    const { fields, offsets } = this.#layout;
-    for (const name of Object.keys(fields) as F[]) {
-      const type = fields[name];
-      const at = start + offsets[name];
-      if (type === 'f64') out[name] = this.f64[at >> 3]!;
-      else if (type === 'u32') out[name] = this.u32[at >> 2]!;
-      else if (type === 'u16') out[name] = this.u16[at >> 1]!;
-      else if (type === 'u8') out[name] = this.u8[at]!;
-      else {
-        let end = at;
-        while (end < at + type.text && this.u8[end] !== 0) end++;
-        out[name] = Buffer.from(this.u8.subarray(at, end)).toString('utf8');
-      }
-    }
-    return out as unknown as R;
+    return this.#reader.read(this.at(slot));
   }
 
   /** Of a new store. */

@@ -3,7 +3,8 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, STATE } from '../agents/control.js';
 import { Counters, quantileUs } from '../agents/counters.js';
-import { OUTCOMES } from '../agents/record.js';
+import { LEG_LAYOUT, LEG_OFFSETS, type Leg, type LegField, OUTCOMES } from '../agents/record.js';
+import { RecordLog } from '../agents/record-reader.js';
 import { LegStore } from '../agents/store.js';
 import type { AgentsData } from '../agents/worker.js';
 import { monotonicUs } from '../harness/clock.js';
@@ -49,9 +50,10 @@ const ready = await thread.ready;
 const endedUs = control.t0Us + (arrivals[task.calls - 1]! + task.holdMs + DRAIN_MS) * 1000;
 const completedAs = OUTCOMES.indexOf('completed');
 let completed = 0;
+const log = new RecordLog<LegField, Leg>(LEG_LAYOUT);
 const drain = (): void => {
-  legs.store.drain((leg) => {
-    if (leg.outcome === completedAs) completed++;
+  legs.store.drainTo(log, (slot) => {
+    if (legs.store.u8[legs.store.at(slot) + LEG_OFFSETS.outcome] === completedAs) completed++;
   });
 };
 await sleep((control.t0Us - monotonicUs()) / 1000 - 1);

@@ -75,10 +75,6 @@ export class RunStore {
     makeDir(runDir);
   }
 
-  get legCount(): number {
-    return this.#legs.rows;
-  }
-
   addLeg(leg: Leg): void {
     addLegTo(this.#legs, leg);
   }

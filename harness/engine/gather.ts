@@ -1,5 +1,7 @@
 import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
-import { OUTCOMES, ROLE } from '../../agents/record.js';
+import { LEG_LAYOUT, LEG_OFFSETS, type Leg, type LegField, OUTCOMES, ROLE } from '../../agents/record.js';
+import { RecordLog } from '../../agents/record-reader.js';
+import { REGISTRATION_LAYOUT, type Registration, type RegistrationField } from '../../agents/registration-record.js';
 import type { LegStore, RegistrationStore } from '../../agents/store.js';
 import type { FrameRow, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
@@ -32,20 +34,23 @@ export interface Totals {
   phones?: PhonesProgress;
 }
 
-/** Turns shared memory into rows: finished legs as they come, counters once a second. */
+/** Gathers shared memory: copies finished records as they come, counters once a second; `finish` makes rows of it. */
 export class Gatherer {
   readonly workers: GatheredWorker[] = [];
+  /** What has ended, until the run has: decoding it would take the CPU that the calls need. */
+  readonly #legs = new RecordLog<LegField, Leg>(LEG_LAYOUT);
+  readonly #registrations = new RecordLog<RegistrationField, Registration>(REGISTRATION_LAYOUT);
   #nextFrameMs = 0;
 
   constructor(private readonly store: RunStore) {}
 
   poll(tMs: number): void {
     for (const w of this.workers) {
-      w.legs.drain((leg) => {
-        if (leg.role === ROLE.CALLER) w.ended++;
-        this.store.addLeg(leg);
+      const { u8 } = w.legs;
+      w.legs.drainTo(this.#legs, (slot) => {
+        if (u8[w.legs.at(slot) + LEG_OFFSETS.role] === ROLE.CALLER) w.ended++;
       });
-      w.registrations?.drain((row) => this.store.addRegistration(row));
+      w.registrations?.drainTo(this.#registrations);
     }
     if (tMs < this.#nextFrameMs) return;
     this.#nextFrameMs = Math.floor(tMs / 1000) * 1000 + 1000;
@@ -107,6 +112,8 @@ export class Gatherer {
   finish(endMs: number, dueUntilMs: number = endMs): LoadRecord {
     this.#nextFrameMs = 0;
     this.poll(endMs);
+    this.#legs.takeAll((leg) => this.store.addLeg(leg));
+    this.#registrations.takeAll((row) => this.store.addRegistration(row));
     const blockedBy = { maxCalls: 0, noPort: 0, tooLate: 0, workerDead: 0 };
     const sum = { offered: 0, started: 0, ended: 0 };
     for (const w of this.workers) {
