@@ -24,12 +24,13 @@ export function scheduleOf(
   const dueMs: number[] = [];
   const phone: number[] = [];
   const wave: number[] = [];
-  waves.forEach(({ atMs, overMs, order }, w) => {
+  waves.forEach(({ atMs, overMs, order, share: part = 1 }, w) => {
     const ranks = order === 'shuffled' ? shuffled(phones, subSeed(seed, `wave-${w}`)) : null;
     for (let i = 0; i < mine; i++) {
       const number = first + i * stride;
       const share = ranks === null ? population.tenant(number) / population.tenants : ranks[number]! / phones;
-      dueMs.push(atMs + overMs * share);
+      if (share >= part) continue;
+      dueMs.push(atMs + (overMs * share) / part);
       phone.push(i);
       wave.push(w);
     }

@@ -8,6 +8,7 @@ import { printResult } from './output.js';
 
 interface RunFlags extends PlanOptions {
   out: string;
+  compare?: string | true;
   json?: boolean;
   logFile?: string;
 }
@@ -30,6 +31,10 @@ export function addRun(program: Command): void {
     .option('--set <key=value>', 'a parameter of the scenario; may be repeated', list)
     .option('--budget <expr>', 'for example "drop_rate: rate<0.01"; may be repeated', list)
     .option('--no-default-budgets', 'only the budgets given here')
+    .option(
+      '--compare [values]',
+      'one run for each value of a parameter, and one report: name=value,value; values alone are cures; nothing: those that the incident names',
+    )
     .option('--out <dir>', 'where the directory of the run is made', 'results')
     .option('--json', 'print verdict.json instead of the summary')
     .option('--simulate', 'seeded network and virtual time instead of sockets and real time')
@@ -42,6 +47,15 @@ export function addRun(program: Command): void {
 }
 
 async function run(ref: string, flags: RunFlags): Promise<void> {
+  const { compare, ...rest } = flags;
+  if (compare !== undefined) {
+    const { runCompared } = await import('./compare.js');
+    const { loadScenario } = await import('../plan/load.js');
+    await runCompared(await loadScenario(ref), { ...rest, compare });
+  } else await runOne(ref, rest);
+}
+
+async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<void> {
   const [{ loadScenario }, { resolvePlan }, { openLog }, { progressPrinter }, { runPlan }] = await Promise.all([
     import('../plan/load.js'),
     import('../plan/resolve.js'),

@@ -132,7 +132,7 @@ function phonesOf(plan: RegistrationPlan, target: TargetPlan, seed: number): Reg
   return { ...plan, phones, tenants, users: { file, domain, sha256 } };
 }
 
-function freshStamp(): Stamp {
+export function freshStamp(): Stamp {
   return { now: new Date(), suffix: randomBytes(2).toString('hex') };
 }
 

@@ -77,6 +77,8 @@ export interface Incident<P extends Params = Params> {
   cure?: { summary: string; set: Partial<Resolved<P>> };
   /** Why there is no cure, where there is none. */
   noCure?: string;
+  /** Values of the parameter `cure` that `--compare` lays side by side. */
+  compare?: string[];
 }
 
 /**

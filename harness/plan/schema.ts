@@ -111,6 +111,7 @@ const registrations = z.strictObject({
         atMs: ms,
         overMs: ms,
         order: z.enum(['shuffled', 'by-tenant']),
+        share: share.exactOptional(),
         restart: z.boolean(),
       }),
     )
@@ -201,6 +202,7 @@ const incident = z.strictObject({
   faults: fn.optional(),
   cure: z.strictObject({ summary: line, set: values }).optional(),
   noCure: line.optional(),
+  compare: z.array(z.string()).min(2).optional(),
 });
 
 export const scenarioSchema = z.strictObject({

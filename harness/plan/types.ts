@@ -161,6 +161,8 @@ export interface RegistrationWave {
   overMs: number;
   /** shuffled: as their mains come back. by-tenant: one tenant after the other. */
   order: 'shuffled' | 'by-tenant';
+  /** Of the phones; the others go on as if nothing was. Default 1. */
+  share?: number;
   /** A phone that restarts has forgotten its nonce, and its Call-ID is new; otherwise it only repeats its registration. */
   restart: boolean;
 }

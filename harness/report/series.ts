@@ -4,7 +4,7 @@ import type { OpenRun } from '../verdict/read.js';
 export interface Line {
   label: string;
   /** Position in the palette; a limit is drawn grey and dashed. */
-  style: 'a' | 'b' | 'c' | 'limit' | 'bad';
+  style: 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'limit' | 'bad';
   values: (number | null)[];
 }
 export interface Plot {

@@ -1,9 +1,9 @@
 /** The report's one style sheet; colours are variables, so that light and dark differ in nothing else. */
 export const STYLE = `
 :root { color-scheme: light dark; --bg: #fff; --card: #f6f7f9; --ink: #16181d; --soft: #5b6270; --line: #d9dde3;
-  --good: #1a7f37; --bad: #c5221f; --warn: #9a6700; --a: #0b62d6; --b: #7b3fe4; --c: #0a7d6c; --limit: #8a919e; }
+  --good: #1a7f37; --bad: #c5221f; --warn: #9a6700; --a: #0b62d6; --b: #7b3fe4; --c: #0a7d6c; --d: #9a6700; --e: #b4237a; --f: #5d7a00; --limit: #8a919e; }
 @media (prefers-color-scheme: dark) { :root { --bg: #14161a; --card: #1d2026; --ink: #e8eaee; --soft: #a0a7b4; --line: #343a44;
-  --good: #4cc26a; --bad: #ff6b63; --warn: #e0b03c; --a: #6aa7ff; --b: #b794ff; --c: #4fd1bd; --limit: #7d8594; } }
+  --good: #4cc26a; --bad: #ff6b63; --warn: #e0b03c; --a: #6aa7ff; --b: #b794ff; --c: #4fd1bd; --d: #e0b03c; --e: #ff8fc7; --f: #b5d14f; --limit: #7d8594; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1120px; padding: 24px 20px 60px; background: var(--bg); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }

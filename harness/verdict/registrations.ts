@@ -68,8 +68,10 @@ export async function registeredShare(run: OpenRun): Promise<[hit: number, total
  * back when it is up and stays so. So a roll that never has many phones down at once is never below 95 %: 0 ms.
  */
 export async function wavesOf(run: OpenRun): Promise<WaveResult[]> {
+  // Of all phones, not of the wave's alone: a wave may reach few.
+  const all = '(SELECT count(DISTINCT phone) FROM registrations)';
   const lastBelow = (share: number): string =>
-    `CASE WHEN bool_or(until IS NULL AND down > ${share} * phones) THEN NULL ELSE coalesce(max(until) FILTER (down > ${share} * phones), any_value(since)) - any_value(since) END`;
+    `CASE WHEN bool_or(until IS NULL AND down > ${share} * ${all}) THEN NULL ELSE coalesce(max(until) FILTER (down > ${share} * ${all}), any_value(since)) - any_value(since) END`;
   const rows = await run.query(`
     WITH starts AS (SELECT wave, phone, any_value(tenant) AS tenant, min(intendedMs) AS due FROM registrations WHERE reason_name = 'wave' GROUP BY wave, phone),
     backs AS (SELECT s.wave, s.phone, s.tenant, s.due, min(r.doneMs) FILTER (r.outcome_name = 'registered') AS back

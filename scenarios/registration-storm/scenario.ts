@@ -14,6 +14,7 @@ const CURES = [
   'bigger-receive-buffer',
   'cached-credentials',
   'rfc5626-retry',
+  'both',
 ] as const;
 
 export default defineScenario({
@@ -31,7 +32,11 @@ export default defineScenario({
       choices: ['steady', 'storm', 'outage', 'firmware-roll'],
       doc: 'storm: all restart at once; outage: the registrar cannot be reached, and all notice; firmware-roll: tenant by tenant',
     }),
-    cure: choice('none', { choices: CURES, platform: true, doc: 'what is changed about registrar or phones' }),
+    cure: choice('none', {
+      choices: CURES,
+      platform: true,
+      doc: 'what is changed about registrar or phones; both: staggered-expiry and rate-limited-edge',
+    }),
     bootMs: integer(20_000, { unit: 'ms', min: 1, doc: 'over which the phones first register' }),
     atMs: integer(40_000, { unit: 'ms', doc: 'when the phase begins' }),
     overMs: integer(1000, { unit: 'ms', doc: 'storm and outage: from the first phone to the last' }),
@@ -103,6 +108,7 @@ export default defineScenario({
   },
   build: (p) => {
     const { cure, phase } = p;
+    const limited = cure === 'rate-limited-edge' || cure === 'both';
     const retry: RetryPolicy =
       cure === 'rfc5626-retry' || p.retry === 'rfc5626'
         ? { kind: 'rfc5626', baseMs: p.retryMs, maxMs: p.retryMaxMs }
@@ -118,9 +124,9 @@ export default defineScenario({
       nonceLifeS: p['registrar.nonceLifeS'],
       minExpiresS: p['registrar.minExpiresS'],
       maxExpiresS: p['registrar.maxExpiresS'],
-      expiresSpread: cure === 'staggered-expiry' ? STAGGER : p['registrar.expiresSpread'],
+      expiresSpread: isStaggered(cure) ? STAGGER : p['registrar.expiresSpread'],
       // Threads that wait 5 ms each answer 800 a second; a limit below that leaves room for what comes with credentials.
-      limitPerS: cure === 'rate-limited-edge' ? CAPACITY_SHARE * capacityPerS(p) : p['registrar.limitPerS'],
+      limitPerS: limited ? CAPACITY_SHARE * capacityPerS(p) : p['registrar.limitPerS'],
       retryAfterS: p['registrar.retryAfterS'],
       retryAfterSpreadS: p['registrar.retryAfterSpreadS'],
     };
@@ -155,6 +161,7 @@ export default defineScenario({
         'the mains come back: every phone restarts within a second, and a registrar that waits for its database drops most of them',
       cause: null,
       set: { phase: 'storm' },
+      compare: ['none', 'bigger-receive-buffer', 'cached-credentials', 'rate-limited-edge'],
       cure: {
         summary: 'a receive buffer that holds the burst: 16 MB',
         set: { cure: 'bigger-receive-buffer' },
@@ -164,6 +171,7 @@ export default defineScenario({
       summary: 'the registrar cannot be reached for 20 s, every phone notices, and all come back in step',
       cause: null,
       set: { phase: 'outage' },
+      compare: ['none', 'staggered-expiry', 'rate-limited-edge', 'both'],
       faults: (p): FaultPlan[] => [{ kind: 'registrar-outage', atMs: p.atMs, forMs: p.outageMs }],
       cure: {
         summary: 'a receive buffer that holds the wave: 16 MB',
@@ -193,7 +201,7 @@ export default defineScenario({
   budgets: (p) => [
     'registered_share: rate>=0.999',
     // RFC 6076 4.2 counts every 503, those of a limit that does its work too.
-    ...(p.cure === 'rate-limited-edge' ? [] : ['ira: rate<=0.01']),
+    ...(p.cure === 'rate-limited-edge' || p.cure === 'both' ? [] : ['ira: rate<=0.01']),
     `time_to_95_ms: value<${p.phase === 'outage' ? p.outageMs + BACK_MS : BACK_MS}`,
   ],
 });
@@ -204,9 +212,14 @@ const BACK_MS = 25_000;
 /** Grants are uniform between this share less and what was asked. */
 const STAGGER = 0.5;
 
+function isStaggered(cure: string): boolean {
+  return cure === 'staggered-expiry' || cure === 'both';
+}
+
 interface WaveParams {
   atMs: number;
   overMs: number;
+  outageMs: number;
   rollMs: number;
   forgetful: boolean;
   cure: string;
@@ -224,11 +237,15 @@ function capacityPerS(p: { 'registrar.threads': number; 'registrar.dbLatencyMs':
 
 function waveOf(phase: string, p: WaveParams): RegistrationWave[] {
   const { atMs, rollMs, forgetful: restart } = p;
-  // Who refreshes at different times notices at different times.
-  const staggered = phase === 'outage' && p.cure === 'staggered-expiry';
-  const overMs = staggered ? STAGGER * p.expiresS * p.refreshMax * 1000 : p.overMs;
-  if (phase === 'storm') return [{ name: 'storm', atMs, overMs, order: 'shuffled', restart }];
-  if (phase === 'outage') return [{ name: 'outage', atMs, overMs, order: 'shuffled', restart }];
+  // Who refreshes at different times notices at different times, and who does so after the outage never notices.
+  const spreadMs = STAGGER * p.expiresS * p.refreshMax * 1000;
+  const staggered = phase === 'outage' && isStaggered(p.cure) && spreadMs > p.outageMs;
+  if (phase === 'storm') return [{ name: 'storm', atMs, overMs: p.overMs, order: 'shuffled', restart }];
+  if (phase === 'outage' && staggered) {
+    const share = Math.max(p.outageMs, 1) / spreadMs;
+    return [{ name: 'outage', atMs, overMs: p.outageMs, order: 'shuffled', share, restart }];
+  }
+  if (phase === 'outage') return [{ name: 'outage', atMs, overMs: p.overMs, order: 'shuffled', restart }];
   if (phase === 'firmware-roll') {
     return [{ name: 'firmware-roll', atMs, overMs: rollMs, order: 'by-tenant', restart }];
   }
