@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadFaults } from './collect/faults.js';
 import type { EnvRecord } from './collect/schema.js';
 import { RunStore } from './collect/store.js';
+import { answersOf } from './engine/fleets.js';
 import { runReal } from './engine/real.js';
 import { runSimulated } from './engine/simulated.js';
 import type { EngineOptions, EngineOutcome } from './engine/types.js';
@@ -55,7 +56,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     ...(engine.registrations === null ? {} : { registrations: engine.registrations }),
     generator: engine.generator,
     sources: engine.sources,
-    callee: plan.target.kind === 'embedded' ? 'agents' : 'target',
+    callee: answersOf(plan) ? 'agents' : 'target',
     media: plan.call.media,
   };
   store.writeJson('env.json', env);

@@ -1,7 +1,8 @@
 import type { FleetPlan } from '../../agents/fleet.js';
-import { ipToString } from '../../agents/wire/types.js';
+import { ipFromString, ipToString } from '../../agents/wire/types.js';
 import type { Addresses, Endpoint } from '../lab/embedded/addresses.js';
 import { arrivalsEndMs } from '../plan/arrivals.js';
+import { trunkOf } from '../plan/target.js';
 import type { RunPlan } from '../plan/types.js';
 import type { UserRow } from '../plan/users.js';
 import { legCapacity } from './gather.js';
@@ -35,7 +36,7 @@ export function fleetPlans(
       seed: plan.seed,
       salt: (salt + worker * 0x101) & 0xffff,
       runTag,
-      maxCalls: worker === 0 && addresses !== null ? maxCallsPerWorker * callerWorkers : maxCallsPerWorker,
+      maxCalls: worker === 0 && answersOf(plan) ? maxCallsPerWorker * callerWorkers : maxCallsPerWorker,
       call: plan.call,
     };
     const share = { first: worker, stride: callerWorkers };
@@ -60,10 +61,22 @@ export function fleetPlans(
     return {
       ...common,
       callers: { ...share, ip: localIp, gateway: null, hop: { ip, port }, domain, user },
-      callees: null,
+      callees: worker === 0 ? calleesBehind(plan, calleeRoom(common.maxCalls)) : null,
       ...registrantsOf(plan, users, share, localIp, { ip, port }),
     };
   });
+}
+
+/** Are the called parties ours? */
+export function answersOf({ target }: RunPlan): boolean {
+  return target.kind === 'embedded' || target.stack !== undefined;
+}
+
+/** Called parties behind a stack that we brought up; a target of the user's has its own. */
+function calleesBehind({ target }: RunPlan, maxCalls: number): FleetPlan['callees'] {
+  if (target.kind !== 'sip' || target.stack === undefined) return null;
+  const { host, port } = trunkOf(target.host);
+  return { ip: ipFromString(host), port, maxCalls };
 }
 
 /** The phones of one worker that register; nothing where the plan has none. */

@@ -1,3 +1,4 @@
+import { trunkOf } from '../plan/target.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers } from '../plan/users.js';
 import type { StartedKamailio } from './kamailio/kamailio.js';
@@ -11,5 +12,6 @@ export async function bringUp(plan: RunPlan): Promise<StartedKamailio | null> {
     ...(plan.registrations === undefined ? [] : usersOf(plan.registrations, plannedUsers(plan), plan.seed)),
     ...(plan.webphones === undefined ? [] : webphoneUsersOf(plan.webphones, plan.seed)),
   ];
-  return startKamailio({ host: plan.target.host, users });
+  const trunk = trunkOf(plan.target.host);
+  return startKamailio({ host: plan.target.host, users, trunk: `${trunk.host}:${trunk.port}` });
 }

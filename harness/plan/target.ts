@@ -7,6 +7,11 @@ export const SIP_PORT = 5060;
 /** Where a Kamailio that we bring up listens; WebSocket and JSON-RPC share the HTTP port. */
 export const KAMAILIO_PORTS = { sip: SIP_PORT, tls: 5061, ws: 8080, wss: 8443 } as const;
 
+/** Called parties of ours behind a Kamailio that we bring up: 127.160.x.y has them at 127.161.x.y. */
+export function trunkOf(host: string): { host: string; port: number } {
+  return { host: host.replace(/^127\.160\./, '127.161.'), port: SIP_PORT };
+}
+
 /** An IPv4 address in four plain decimal parts; undefined for anything else. */
 export function ipv4Of(host: string): [number, number, number, number] | undefined {
   const match = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(host);

@@ -19,6 +19,8 @@ export interface KamailioOptions {
   /** Processes that receive on UDP. */
   children?: number;
   digest?: 'MD5' | 'SHA-256';
+  /** Where calls to numbers at its own address go, as host:port; none without it. */
+  trunk?: string;
 }
 
 /** The real Kamailio, up and answering. */
@@ -91,13 +93,18 @@ export async function startKamailio(options: KamailioOptions): Promise<StartedKa
   }
 }
 
-function argumentsOf({ host, children = 4, digest = 'MD5' }: KamailioOptions, dir: string, tls: string): string[] {
+function argumentsOf(
+  { host, children = 4, digest = 'MD5', trunk }: KamailioOptions,
+  dir: string,
+  tls: string,
+): string[] {
   const defines = {
     WITH_TLS: '',
     TLS_CFG: `"${tls}"`,
     DB_URL: `"text://${dir}"`,
     CTL_SOCKET: `"unix:${join(dir, 'ctl')}"`,
     DIGEST: `"${digest}"`,
+    ...(trunk === undefined ? {} : { TRUNK: `"sip:${trunk}"` }),
   };
   const { sip, tls: tlsPort, ws, wss } = KAMAILIO_PORTS;
   const listen = [`udp:${host}:${sip}`, `tcp:${host}:${sip}`, `tcp:${host}:${ws}`];
