@@ -91,11 +91,12 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
   }
 
   #onTimer(slot: number, kind: number, nowUs: number): void {
+    const state = this.table.state[slot];
     if (kind !== TIMER.CALL) {
-      this.sessions.onTimer(slot, kind, nowUs);
+      if (state === CALL.RINGING) this.#incoming!.onReliableTimer(slot, nowUs);
+      else this.sessions.onTimer(slot, kind, nowUs);
       return;
     }
-    const state = this.table.state[slot];
     if (state === CALL.CALLING) this.outgoing.giveUp(slot, nowUs);
     else if (state === CALL.RINGING) this.#incoming!.answer(slot, nowUs);
     else if (state === CALL.UP) this.sessions.hangUp(slot, 'completed', 'us', null, nowUs);
@@ -122,7 +123,9 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
     }
     const up = table.state[slot] === CALL.UP;
     let status = 0;
-    if (msg.method === METHOD.BYE) {
+    if (table.state[slot] === CALL.CALLING && msg.method !== METHOD.UPDATE) {
+      status = 481; // an early dialog of ours: nothing else is the called party's to ask there (RFC 3261 15)
+    } else if (msg.method === METHOD.BYE) {
       stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs);
       this.#onBye(slot, msg, nowUs);
     } else if (msg.method === METHOD.OPTIONS) status = 200;
@@ -134,6 +137,8 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
       // RFC 3311 5.2: the INVITE's own offer is not answered, or not acknowledged, yet.
       if (!up && msg.bodyLen > 0) status = 500;
       else this.#answers.onUpdate(slot, msg, tx, srcIp, srcPort, nowUs);
+    } else if (msg.method === METHOD.PRACK) {
+      status = this.#incoming === null ? 481 : this.#incoming.reliable.onPrack(slot, msg, nowUs);
     } else if (msg.method === METHOD.REFER) this.#transfers.onRefer(slot, msg, tx, srcIp, srcPort, nowUs);
     else if (msg.method === METHOD.NOTIFY) this.#transfers.onNotify(slot, msg, tx, srcIp, srcPort, nowUs);
     else status = 501;

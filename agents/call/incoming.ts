@@ -17,6 +17,7 @@ import { TAG_LENGTH, writeTag } from '../sip/tag.js';
 import { ascii, writeBytes, writeRange } from '../sip/text.js';
 import { UriView } from '../sip/uri.js';
 import { MergedRequests } from './merged.js';
+import { ReliableRinging } from './reliable.js';
 import type { Sessions } from './session.js';
 import { CALL, type CallTable, TIMER } from './table.js';
 
@@ -52,6 +53,7 @@ export class Incoming {
   /** Of the offer. */
   readonly #direction: Uint8Array;
   readonly #cseq: Uint32Array;
+  readonly reliable: ReliableRinging;
   #foreign = 0;
 
   constructor(
@@ -67,6 +69,7 @@ export class Incoming {
     this.#offerless = new Uint8Array(n);
     this.#direction = new Uint8Array(n);
     this.#cseq = new Uint32Array(n);
+    this.reliable = new ReliableRinging(table);
     this.#chance = new KeyedPrng(options.seed);
     this.#habits = new Habits(options.ordinaryFailures, options.seed);
   }
@@ -151,7 +154,9 @@ export class Incoming {
     }
     if (msg.find(H.SESSION_EXPIRES) >= 0 || sessions.plan.session !== undefined) {
       sessions.timers.accept(slot, msg, nowUs);
+      sessions.timers.pause(slot); // from the answer on
     }
+    const reliable = this.reliable.wanted(msg, sessions.plan.reliable !== undefined);
 
     const status = this.#habits.statusOf(callNo);
     if (status >= 300) {
@@ -159,6 +164,7 @@ export class Incoming {
       return true;
     }
     const ringUs = draw(this.#o.ringMs, this.#chance.at(callNo + RING_KEY)) * 1000;
+    if (reliable) this.reliable.begin(slot, msg, nowUs);
     this.#respond(slot, 180, nowUs);
     store.setF64(record, O.ringingMs, table.ms(nowUs));
     store.incU16(record, O.count180);
@@ -187,6 +193,8 @@ export class Incoming {
     let p = writeBytes(to, at, statusLine(status));
     p = writeRange(to, p, this.#heads.chunk(head), this.#heads.offset(head), this.#heads.length(head));
     if (status < 300) p = writeBytes(to, writeBytes(to, p, sessions.contact), SERVER);
+    if (status < 200) p = this.reliable.writeLines(slot, to, p);
+    else this.reliable.end(slot);
     if (status === 200) {
       p = writeBytes(to, p, ALLOW);
       p = sessions.timers.writeAnswer(slot, to, p);
@@ -214,7 +222,13 @@ export class Incoming {
     this.#respond(slot, 200, nowUs);
     table.store.setU16(record, O.finalCode, 200);
     table.store.setF64(record, O.answeredMs, table.ms(nowUs));
+    this.sessions.timers.start(slot, nowUs);
     this.sessions.begin(slot, nowUs);
+  }
+
+  /** A provisional response that nobody acknowledges (RFC 3262 3): again, and after 64*T1 the call is refused. */
+  onReliableTimer(slot: number, nowUs: number): void {
+    if (!this.reliable.repeat(slot, nowUs)) this.#decline(slot, 504, nowUs);
   }
 
   /** The ACK to our 200; what is repeated of it counts. False when the call does not wait for one. */
@@ -271,6 +285,7 @@ export class Incoming {
   /** The slot is free. */
   end(slot: number): void {
     if (this.table.role[slot] !== ROLE.CALLEE) return;
+    this.reliable.end(slot);
     this.#dropHead(slot);
     this.#merged.remove(slot);
   }

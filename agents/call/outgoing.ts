@@ -4,12 +4,18 @@ import { type EndedBy, LEG_FIELDS, ROLE } from '../record.js';
 import type { InviteWriter } from '../sip/invite.js';
 import { H, METHOD } from '../sip/names.js';
 import type { SipMessage } from '../sip/parse.js';
+import { ascii, writeBytes, writeUint } from '../sip/text.js';
+import { REL_TAG } from './reliable.js';
 import type { Retries } from './retries.js';
 import type { Sessions } from './session.js';
+import { hasTag } from './session-timer.js';
 import { CALL, type CallTable } from './table.js';
 
 /** Not asked for; the CANCEL waits for a provisional response (RFC 3261 9.1); sent. */
 const CANCEL = { NO: 0, WAITS: 1, SENT: 2 } as const;
+
+const RACK = ascii('RAck: ');
+const RACK_END = ascii(' INVITE\r\nContent-Length: 0\r\n\r\n');
 
 /** What the owner of outgoing calls decides. */
 export interface OutgoingOwner {
@@ -26,6 +32,8 @@ export class Outgoing {
   readonly #cseq: Uint16Array;
   readonly #hopIp: Float64Array;
   readonly #hopPort: Uint16Array;
+  /** RSeq of the last reliable provisional response (RFC 3262 4); 0: no early dialog was made. */
+  readonly #rseq: Uint32Array;
 
   constructor(
     private readonly table: CallTable,
@@ -39,6 +47,7 @@ export class Outgoing {
     this.#cseq = new Uint16Array(n);
     this.#hopIp = new Float64Array(n);
     this.#hopPort = new Uint16Array(n);
+    this.#rseq = new Uint32Array(n);
   }
 
   /**
@@ -50,6 +59,7 @@ export class Outgoing {
     const record = table.record[slot]!;
     this.#cancel[slot] = CANCEL.NO;
     this.#cseq[slot] = 0;
+    this.#rseq[slot] = 0;
     this.sessions.reset(slot);
     if (this.retries.size > 0) this.retries.forget(slot);
     table.store.setU32(record, O.callNo, table.callNo[slot]!);
@@ -114,6 +124,7 @@ export class Outgoing {
       noteProvisional(store, record, status, table.ms(nowUs));
       const waits = this.#cancel[slot] === CANCEL.WAITS;
       if (waits && table.stack.client.cancel(table.tx[slot]!, nowUs)) this.#cancel[slot] = CANCEL.SENT;
+      else if (status > 100 && msg.toTagLen > 0 && msg.find(H.RSEQ) >= 0) this.#prack(slot, msg, nowUs);
       return;
     }
     table.tx[slot] = -1;
@@ -153,7 +164,9 @@ export class Outgoing {
     store.setF64(record, O.answeredMs, table.ms(nowUs));
     if (table.role[slot] === ROLE.CALLER) table.values[COUNTER_INDEX.answered]!++;
     table.state[slot] = CALL.UP;
-    if (!dialogs.openAsCaller(slot, msg, msg.cseq)) {
+    // Requests of the early dialog counted on: what follows must not be lower (12.2.1.1).
+    const cseq = this.#rseq[slot] === 0 ? msg.cseq : Math.max(msg.cseq, dialogs.localCseq(slot));
+    if (!dialogs.openAsCaller(slot, msg, cseq)) {
       // A 2xx without a usable Contact cannot be acknowledged in a dialog: it ends here.
       table.end(slot, 'dropped', 'us', nowUs);
       return;
@@ -174,6 +187,35 @@ export class Outgoing {
     this.owner.onAnswered(slot, nowUs);
     if (msg.find(H.SESSION_EXPIRES) >= 0) sessions.timers.answered(slot, msg, nowUs);
     sessions.begin(slot, nowUs);
+  }
+
+  /** RFC 3262 4: PRACK for a provisional response that wants one, once, and in the order of RSeq. */
+  #prack(slot: number, msg: SipMessage, nowUs: number): void {
+    const { table } = this;
+    const { calls } = table;
+    if (!hasTag(msg, H.REQUIRE, REL_TAG)) return;
+    const rseq = msg.numberOf(H.RSEQ);
+    const known = this.#rseq[slot]!;
+    if (known !== 0 && calls.dialogs.isRemoteTag(slot, msg)) {
+      if (rseq !== known + 1) return;
+    } else {
+      const cseq = known === 0 ? msg.cseq : Math.max(msg.cseq, calls.dialogs.localCseq(slot));
+      if (!calls.dialogs.openAsCaller(slot, msg, cseq)) return;
+      if (calls.dialogs.hopIp(slot) < 0) calls.dialogs.setHop(slot, this.#hopIp[slot]!, this.#hopPort[slot]!);
+    }
+    let p = calls.begin(slot, -1, METHOD.PRACK);
+    if (p < 0) {
+      table.values[COUNTER_INDEX.transactionsFull]!++;
+      return;
+    }
+    this.#rseq[slot] = rseq;
+    const { tx } = table.stack.port;
+    p = writeUint(tx, writeBytes(tx, p, RACK), rseq);
+    tx[p++] = 32;
+    p = writeBytes(tx, writeUint(tx, p, msg.cseq), RACK_END);
+    table.store.incU8(table.record[slot]!, O.pracks);
+    table.values[COUNTER_INDEX.sipSent]!++;
+    calls.send(p, nowUs);
   }
 
   #ack(slot: number, cseq: number): void {

@@ -150,6 +150,16 @@ export class SessionTimers {
     this.agree(slot, seconds, us ? REFRESHER.US : REFRESHER.THEM, nowUs);
   }
 
+  /** The phone rings: nothing runs yet. */
+  pause(slot: number): void {
+    this.table.disarm(slot, TIMER.REFRESH);
+    this.table.disarm(slot, TIMER.EXPIRY);
+  }
+  /** What was agreed while the phone rang counts from the answer (8.1: from the 2xx). */
+  start(slot: number, nowUs: number): void {
+    this.agree(slot, this.#intervalS[slot]!, this.#refresher[slot]!, nowUs);
+  }
+
   /** 10: a refresh when half of it is over; without one the session ends min(32 s, a third) before it expires. */
   agree(slot: number, seconds: number, refresher: number, nowUs: number): void {
     const { table } = this;
