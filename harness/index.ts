@@ -22,6 +22,7 @@ export {
 export type {
   ArrivalStage,
   CallPlan,
+  CallStep,
   DurationDist,
   EmbeddedConfig,
   FaultPlan,

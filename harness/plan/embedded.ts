@@ -1,4 +1,5 @@
-import { choice, flag, integer, number, type Params, type Resolved } from './scenario.js';
+import { choice, flag, integer, number, type Params, type Resolved, text } from './scenario.js';
+import { parseSteps } from './steps.js';
 import type { CallPlan, EmbeddedConfig } from './types.js';
 
 /**
@@ -24,6 +25,16 @@ export const embeddedParams = {
     platform: true,
     choices: ['round-robin', 'call-id-hash'],
     doc: 'how the edge proxy chooses a node for a request',
+  }),
+  'edge.inDialog': choice('route', {
+    platform: true,
+    choices: ['route', 'dispatch'],
+    doc: 'requests within a call: route = to the node in their route set, dispatch = to a node chosen anew',
+  }),
+  'edge.drops': choice('nothing', {
+    platform: true,
+    choices: ['nothing', 'UPDATE'],
+    doc: 'UPDATE: as a firewall with a SIP helper that does not know the method (RFC 3311) and drops it',
   }),
   nodes: integer(2, { platform: true, min: 1, max: 64, doc: 'PBX nodes behind the edge' }),
   'node.threads': integer(16, { platform: true, min: 1, max: 1024, doc: 'signalling threads of one node' }),
@@ -69,7 +80,7 @@ export function embeddedConfig(p: Resolved<typeof embeddedParams>): EmbeddedConf
       idleTimeoutMs: p['nat.idleTimeoutMs'],
       linkLoss: p['nat.linkLoss'],
     },
-    edge: { dispatch: p['edge.dispatch'] },
+    edge: { dispatch: p['edge.dispatch'], inDialog: p['edge.inDialog'], drops: p['edge.drops'] },
     nodes: p.nodes,
     node: {
       threads: p['node.threads'],
@@ -96,9 +107,29 @@ export const callParams = {
     doc: 'share of calls that are busy, not answered or to a wrong number, a third each (our own callees)',
   }),
   rtcp: flag(true, { doc: 'sender and receiver reports' }),
+  steps: text('', {
+    doc: "what happens within a call: 'hold@2s,resume@4s,callee:reinvite@5s,update@6s,media@7s,refer@8s>sip:x@y,bye@9s', times from the answer",
+  }),
+  'session.expiresS': integer(0, {
+    unit: 's',
+    max: 65_535,
+    doc: 'session timers (RFC 4028); 0 = the caller asks for none',
+  }),
+  'session.minSeS': integer(90, { unit: 's', min: 1, max: 65_535, doc: 'our own callee answers 422 to less' }),
+  'session.refresher': choice('caller', { choices: ['caller', 'callee'], doc: 'who refreshes the session' }),
+  'session.method': choice('reinvite', { choices: ['reinvite', 'update'], doc: 'what it is refreshed with' }),
+  reliable: choice('no', {
+    choices: ['no', 'supported', 'required'],
+    doc: '100rel: reliable ringing, acknowledged by PRACK (RFC 3262)',
+  }),
+  'auth.user': text('', { doc: 'who the caller is when it gets 401 or 407' }),
+  'auth.password': text('', { doc: 'its secret; it is written to plan.json' }),
+  redirects: integer(0, { max: 10, doc: '3xx that a call follows, to loopback or to the target itself' }),
 } satisfies Params;
 
 export function callPlan(p: Resolved<typeof callParams>): CallPlan {
+  const steps = parseSteps(p.steps);
+  const expiresS = p['session.expiresS'];
   return {
     ringMs: { kind: 'uniform', minMs: p.ringMsMin, maxMs: p.ringMsMax },
     holdMs: { kind: 'uniform', minMs: p.holdMsMin, maxMs: p.holdMsMax },
@@ -106,5 +137,19 @@ export function callPlan(p: Resolved<typeof callParams>): CallPlan {
     media: p.media,
     rtcp: p.rtcp,
     ordinaryFailures: p.ordinaryFailures,
+    ...(steps.length > 0 ? { steps } : {}),
+    ...(expiresS > 0
+      ? {
+          session: {
+            expiresS,
+            minSeS: p['session.minSeS'],
+            refresher: p['session.refresher'],
+            method: p['session.method'],
+          },
+        }
+      : {}),
+    ...(p.reliable === 'no' ? {} : { reliable: p.reliable }),
+    ...(p['auth.user'] === '' ? {} : { credentials: { user: p['auth.user'], password: p['auth.password'] } }),
+    ...(p.redirects > 0 ? { redirects: p.redirects } : {}),
   };
 }

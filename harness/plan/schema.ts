@@ -125,7 +125,11 @@ const platform = z.strictObject({
     idleTimeoutMs: ms,
     linkLoss: z.number().min(0).max(1),
   }),
-  edge: z.strictObject({ dispatch: z.enum(['round-robin', 'call-id-hash']) }),
+  edge: z.strictObject({
+    dispatch: z.enum(['round-robin', 'call-id-hash']),
+    inDialog: z.enum(['route', 'dispatch']).exactOptional(),
+    drops: z.enum(['nothing', 'UPDATE']).exactOptional(),
+  }),
   nodes: count.min(1),
   node: z.strictObject({ threads: count.min(1), inboxLimit: count.min(1), rtpTimeoutMs: ms }),
   relay: z.strictObject({ ports: count.max(60_000), onExhausted: z.enum(['reject', 'relay-anyway']) }),

@@ -132,7 +132,13 @@ export interface RegistrarConfig {
 
 export interface EmbeddedConfig {
   nat: NatConfig;
-  edge: { dispatch: 'round-robin' | 'call-id-hash' };
+  edge: {
+    dispatch: 'round-robin' | 'call-id-hash';
+    /** Requests within a call: to the node in their route set (the default), or dispatched anew. */
+    inDialog?: 'route' | 'dispatch';
+    /** A method that does not get through. */
+    drops?: 'nothing' | 'UPDATE';
+  };
   nodes: number;
   node: NodeConfig;
   relay: RelayConfig;

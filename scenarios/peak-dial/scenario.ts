@@ -92,6 +92,41 @@ export default defineScenario({
       faults: (p) => [{ kind: 'db-lock', atMs: p.stallAtMs, forMs: p.stallMs }],
       cure: { summary: 'CDRs wait in a queue, calls do not', set: { 'cdr.mode': 'queue' } },
     },
+    misrouted: {
+      summary:
+        'the edge balances every request anew, so that half of those within a call meet a node that does not know it',
+      cause: 'misrouted-in-dialog',
+      // Calls of 8 s with a hold in the middle: two requests of the caller's beside ACK and BYE that can go astray.
+      set: {
+        'edge.dispatch': 'round-robin',
+        'edge.inDialog': 'dispatch',
+        burst: 40,
+        holdMsMin: 8000,
+        holdMsMax: 9000,
+        steps: 'hold@2s,resume@4s',
+      },
+      cure: {
+        summary: 'the edge hashes the Call-ID: a call always meets its node',
+        set: { 'edge.dispatch': 'call-id-hash' },
+      },
+    },
+    'session-timer': {
+      summary: 'sessions of 90 s are refreshed by UPDATE, which a firewall between phones and platform drops',
+      cause: 'session-expired',
+      // Refresh is due at 45 s; 30 s before the session expires, at 60 s, the callee hangs up (RFC 4028 10).
+      set: {
+        'edge.drops': 'UPDATE',
+        burst: 30,
+        holdMsMin: 65_000,
+        holdMsMax: 70_000,
+        'session.expiresS': 90,
+        'session.method': 'update',
+      },
+      cure: {
+        summary: 'sessions are refreshed by re-INVITE, which gets through',
+        set: { 'session.method': 'reinvite' },
+      },
+    },
     'packet-loss': {
       summary: 'the access link loses 12 % of all packets, each way',
       cause: 'packet-loss',

@@ -1,4 +1,4 @@
-import { H } from '../../../agents/sip/names.js';
+import { H, METHOD } from '../../../agents/sip/names.js';
 import { PARSE, SipMessage } from '../../../agents/sip/parse.js';
 import { uriOf } from '../../../agents/sip/scan.js';
 import { ascii, readUint } from '../../../agents/sip/text.js';
@@ -19,6 +19,8 @@ export interface EdgeOptions {
   port: number;
   nodes: readonly { ip: number; port: number }[];
   dispatch: 'round-robin' | 'call-id-hash';
+  inDialog?: 'route' | 'dispatch';
+  drops?: 'nothing' | 'UPDATE';
 }
 
 /**
@@ -66,6 +68,7 @@ export class Edge {
       return;
     }
     this.requestsTotal++;
+    if (this.o.drops === 'UPDATE' && msg.method === METHOD.UPDATE) return;
     const fromNode = this.o.nodes.some((n) => n.ip === srcIp && n.port === srcPort);
     const forward: ForwardOptions = {
       srcIp,
@@ -85,9 +88,9 @@ export class Edge {
         return;
       }
     } else {
-      let node = routed;
-      if (node < 0) node = this.#choose(nowUs);
-      else forward.dropTopRoute = true;
+      forward.dropTopRoute = routed >= 0;
+      const astray = this.o.inDialog === 'dispatch' && !isInitial(msg);
+      const node = routed < 0 || astray ? this.#choose(nowUs, astray) : routed;
       const target = this.o.nodes[node];
       if (target === undefined) {
         this.noNodeTotal++;
@@ -125,10 +128,12 @@ export class Edge {
     return true;
   }
 
-  #choose(nowUs: number): number {
+  /** `anew`: whatever node the call is on. */
+  #choose(nowUs: number, anew: boolean): number {
     const { nodes, dispatch } = this.o;
     if (nodes.length === 0) return -1;
     if (dispatch === 'call-id-hash') return callIdHash(this.#msg) % nodes.length;
+    if (anew) return this.#next();
     const callId = this.#msg.text(this.#msg.callIdOff, this.#msg.callIdLen);
     const known = this.#affinity.get(callId);
     if (known !== undefined) return known.node;
@@ -136,9 +141,14 @@ export class Edge {
       if (nowUs - entry.atUs < AFFINITY_US) break; // in order of insertion
       this.#affinity.delete(key);
     }
-    const node = this.#turn;
-    this.#turn = (this.#turn + 1) % nodes.length;
+    const node = this.#next();
     this.#affinity.set(callId, { node, atUs: nowUs });
+    return node;
+  }
+
+  #next(): number {
+    const node = this.#turn;
+    this.#turn = (this.#turn + 1) % this.o.nodes.length;
     return node;
   }
 }

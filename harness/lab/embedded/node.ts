@@ -2,28 +2,36 @@ import { Counters } from '../../../agents/counters.js';
 import { InDialog } from '../../../agents/sip/in-dialog.js';
 import { H, METHOD } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
-import { EMPTY_BODY, statusLine, writeEcho } from '../../../agents/sip/respond.js';
+import { EMPTY_BODY, statusLine } from '../../../agents/sip/respond.js';
 import { SdpView } from '../../../agents/sip/sdp.js';
 import { SipStack } from '../../../agents/sip/stack.js';
-import { slotOfTag, TAG_LENGTH, writeTag } from '../../../agents/sip/tag.js';
-import { ascii, writeBytes, writeRange } from '../../../agents/sip/text.js';
+import { slotOfTag } from '../../../agents/sip/tag.js';
+import { ascii, writeBytes } from '../../../agents/sip/text.js';
 import { IndexPool } from '../../../agents/sip/timers.js';
 import { UriView } from '../../../agents/sip/uri.js';
 import { QuietUser } from '../../../agents/sip/user.js';
 import { ipToString, type Wire } from '../../../agents/wire/types.js';
 import {
   A,
+  answerEmpty,
   B,
   type Call,
+  cdrOf,
+  copyLines,
   ENDING,
+  echoOf,
   FREE,
+  newCall,
+  newTag,
   quietUs,
   SETUP,
+  SIGNALLED,
   type TrunkView,
   UP,
   writeBody,
   writeTrunkInvite,
 } from './call.js';
+import { MidCall } from './mid-call.js';
 import type { NodeOptions } from './node-options.js';
 import { ThreadPool } from './threads.js';
 
@@ -49,6 +57,7 @@ export class PbxNode extends QuietUser {
   /** Per leg (call * 2 + leg), as slotOfTag wants it. */
   readonly #generation: Uint16Array;
   readonly #legs: InDialog;
+  readonly #mid: MidCall;
   readonly #sdp = new SdpView();
   readonly #uri = new UriView();
   readonly #contact: Uint8Array;
@@ -75,6 +84,7 @@ export class PbxNode extends QuietUser {
     });
     this.#contact = ascii(`Contact: <sip:pbx@${ipToString(options.ip)}:${options.port}>\r\nServer: embedded-pbx\r\n`);
     this.#legs = new InDialog(this.#stack, n * 2, options.salt & 0xffff);
+    this.#mid = new MidCall(this.#stack, this.#legs, this.#contact);
   }
 
   get calls(): number {
@@ -119,27 +129,25 @@ export class PbxNode extends QuietUser {
       this.#stack.reply(tx, 481, srcIp, srcPort, TAG, null, nowUs);
       return;
     }
-    if (msg.method !== METHOD.BYE) {
-      this.#stack.reply(tx, msg.method === METHOD.OPTIONS ? 200 : 488, srcIp, srcPort, null, null, nowUs);
-      return;
-    }
     const c = leg >> 1;
     const call = this.#calls[c]!;
+    if (msg.method === METHOD.OPTIONS) {
+      this.#stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs);
+      return;
+    }
+    if (msg.method !== METHOD.BYE) {
+      this.#mid.onRequest(c, call, leg, msg, tx, srcIp, srcPort, nowUs);
+      return;
+    }
     if (call.state === ENDING) {
       this.#stack.reply(tx, 200, srcIp, srcPort, null, null, nowUs); // its commit is under way
       return;
     }
     if (call.aTx >= 0) this.#stack.server.accepted(call.aTx, nowUs); // its ACK was lost, and its BYE says as much
     // The 200 waits with the CDR when the thread does: keep what it has to repeat of the request.
-    const echo = new Uint8Array(2048);
-    const length = writeEcho(msg, srcIp, srcPort, null, echo, 0);
+    const kept = echoOf(msg, srcIp, srcPort, null);
     this.#finish(c, 200, () => {
-      const { port } = this.#stack;
-      const at = port.slot();
-      let p = writeBytes(port.tx, at, statusLine(200));
-      p = writeRange(port.tx, p, echo, 0, length);
-      p = writeBytes(port.tx, p, EMPTY_BODY);
-      this.#stack.server.send(tx, 200, at, p - at, this.#nowUs);
+      answerEmpty(this.#stack, tx, 200, kept, this.#nowUs);
       this.#bye(c, (leg & 1) === A ? B : A, null);
     });
   }
@@ -162,23 +170,8 @@ export class PbxNode extends QuietUser {
       this.#stack.reply(tx, refused ? 503 : 400, srcIp, srcPort, tag, refused ? NO_RESOURCE : null, nowUs);
       return;
     }
-    const echo = new Uint8Array(2048);
-    const call: Call = {
-      state: SETUP,
-      aTx: tx,
-      bTx: -1,
-      trunk: 0,
-      head: echo.slice(0, writeEcho(msg, srcIp, srcPort, tag, echo, 0)),
-      offer: msg.bytes.slice(msg.bodyOff, msg.bodyOff + msg.bodyLen),
-      user: msg.text(this.#uri.userOff, this.#uri.userLen),
-      callId: msg.text(msg.callIdOff, msg.callIdLen),
-      relay,
-      startUs: nowUs,
-      answerUs: Number.NaN,
-      cancelled: false,
-      bUp: false,
-      bCseq: 1,
-    };
+    const user = msg.text(this.#uri.userOff, this.#uri.userLen);
+    const call = newCall(msg, tx, echoOf(msg, srcIp, srcPort, tag), user, relay, nowUs);
     this.#calls[c] = call;
     this.#stack.server.setUser(tx, c);
     if (relay === null) this.unanchoredTotal++;
@@ -208,12 +201,17 @@ export class PbxNode extends QuietUser {
   }
 
   override onResponse(c: number, tx: number, msg: SipMessage, nowUs: number): void {
+    if (this.#mid.onResponse(tx, msg, nowUs)) return;
     const call = this.#calls[c];
     if (call === undefined || msg.method !== METHOD.INVITE || tx !== call.bTx) return;
     const { status } = msg;
     if (status < 200) {
       if (call.cancelled) this.#stack.client.cancel(tx, nowUs);
-      else if (status > 100) this.#respond(call, status, null, false);
+      else if (status > 100) {
+        // A reliable one makes an early dialog, for the PRACK that will be passed on (RFC 3262).
+        if (msg.find(H.RSEQ) >= 0) this.#openB(c, msg);
+        this.#respond(call, status, copyLines(msg, SIGNALLED), false);
+      }
       return;
     }
     call.bTx = -1;
@@ -221,12 +219,10 @@ export class PbxNode extends QuietUser {
       this.#rejected(c, call, msg, status);
       return;
     }
-    if (!this.#legs.dialogs.openAsCaller(c * 2 + B, msg, msg.cseq)) {
+    if (!this.#openB(c, msg)) {
       this.#fail(c, 503, null);
       return;
     }
-    const trunk = this.#o.trunks[call.trunk]!;
-    if (this.#legs.dialogs.hopIp(c * 2 + B) < 0) this.#legs.dialogs.setHop(c * 2 + B, trunk.ip, trunk.port);
     this.#legs.ack(c * 2 + B, msg.cseq);
     call.bUp = true;
     if (call.state !== SETUP || call.cancelled) {
@@ -236,10 +232,22 @@ export class PbxNode extends QuietUser {
     }
     call.state = UP;
     call.answerUs = nowUs;
+    call.speaksSinceUs = [nowUs, nowUs];
     this.views[call.trunk]!.calls++;
     if (this.#sdp.read(msg.bytes, msg.bodyOff, msg.bodyLen)) call.relay?.setRemote(B, this.#sdp.ip, this.#sdp.port);
     if (call.relay === null) call.offer = msg.bytes.slice(msg.bodyOff, msg.bodyOff + msg.bodyLen);
-    this.#respond(call, 200, null, true);
+    this.#respond(call, 200, copyLines(msg, SIGNALLED), true);
+  }
+
+  /** The dialog with the called party. An early one's requests counted on (RFC 3261 12.2.1.1). */
+  #openB(c: number, msg: SipMessage): boolean {
+    const leg = c * 2 + B;
+    const { dialogs } = this.#legs;
+    const known = dialogs.matches(leg, msg) ? dialogs.localCseq(leg) : 0;
+    if (!dialogs.openAsCaller(leg, msg, Math.max(msg.cseq, known))) return false;
+    const trunk = this.#o.trunks[this.#calls[c]!.trunk]!;
+    if (dialogs.hopIp(leg) < 0) dialogs.setHop(leg, trunk.ip, trunk.port);
+    return true;
   }
 
   #rejected(c: number, call: Call, msg: SipMessage, status: number): void {
@@ -255,9 +263,7 @@ export class PbxNode extends QuietUser {
         return;
       }
     }
-    const i = msg.find(H.REASON);
-    const reason = i < 0 ? null : msg.bytes.slice(msg.nameOff[i]!, msg.lineEnd[i]!);
-    this.#fail(c, status, reason);
+    this.#fail(c, status, copyLines(msg, SIGNALLED));
   }
 
   #respond(call: Call, status: number, extra: Uint8Array | null, withSdp: boolean): void {
@@ -283,7 +289,7 @@ export class PbxNode extends QuietUser {
     const leg = this.#legOf(msg.bytes, msg.toTagOff, msg.toTagLen);
     if (leg < 0) return;
     const call = this.#calls[leg >> 1]!;
-    if (call.aTx < 0) return;
+    if (this.#mid.onAck(call, leg, msg, nowUs) || call.aTx < 0) return;
     this.#stack.server.accepted(call.aTx, nowUs);
     this.#forgetTx(call);
   }
@@ -308,7 +314,8 @@ export class PbxNode extends QuietUser {
     this.#finish(c, 200, null);
   }
 
-  override onTimeout(c: number, tx: number, method: number): void {
+  override onTimeout(c: number, tx: number, method: number, nowUs: number): void {
+    if (this.#mid.onTimeout(tx, nowUs)) return;
     const call = c < 0 ? undefined : this.#calls[c];
     if (call === undefined || method !== METHOD.INVITE || call.bTx !== tx) return;
     call.bTx = -1;
@@ -318,7 +325,7 @@ export class PbxNode extends QuietUser {
 
   override onStrayResponse(msg: SipMessage): void {
     const leg = this.#legOf(msg.bytes, msg.fromTagOff, msg.fromTagLen);
-    if (leg >= 0 && (leg & 1) === B && msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300) {
+    if (leg >= 0 && msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300) {
       this.#legs.ack(leg, msg.cseq); // the 200 came again: our ACK was lost
     }
   }
@@ -332,17 +339,7 @@ export class PbxNode extends QuietUser {
     const call = this.#calls[c]!;
     if (call.state === UP) this.views[call.trunk]!.calls--;
     call.state = ENDING;
-    const { t0Us } = o;
-    const row = {
-      callId: call.callId,
-      node: o.number,
-      from: 'deadair',
-      to: call.user,
-      startMs: (call.startUs - t0Us) / 1000,
-      answeredMs: (call.answerUs - t0Us) / 1000,
-      endedMs: (this.#nowUs - t0Us) / 1000,
-      code,
-    };
+    const row = cdrOf(call, o, code, this.#nowUs);
     const release = (): void => {
       then?.();
       this.#release(c);
@@ -363,6 +360,7 @@ export class PbxNode extends QuietUser {
   #release(c: number): void {
     const call = this.#calls[c]!;
     if (call.state === FREE) return;
+    this.#mid.end(call, c, this.#nowUs);
     if (call.aTx >= 0) this.#forgetTx(call);
     call.relay?.release();
     call.relay = null;
@@ -381,9 +379,7 @@ export class PbxNode extends QuietUser {
   }
 
   #tag(leg: number): Uint8Array {
-    const tag = new Uint8Array(TAG_LENGTH);
-    writeTag(tag, 0, leg, this.#generation[leg]!, this.#o.salt & 0xffff);
-    return tag;
+    return newTag(leg, this.#generation[leg]!, this.#o.salt);
   }
 
   #legOf(bytes: Uint8Array, off: number, len: number): number {

@@ -82,7 +82,7 @@ export class EmbeddedPlatform implements Actor {
           t0Us: options.t0Us,
         }),
     );
-    const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, dispatch: config.edge.dispatch });
+    const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, ...config.edge });
     const trunks = at.trunks.map(
       (where, i) =>
         new Trunk(

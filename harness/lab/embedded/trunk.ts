@@ -29,7 +29,7 @@ export class Trunk extends QuietUser {
   readonly #stack: SipStack;
   readonly #recordRoute: Uint8Array;
   /** Call-IDs of the calls that hold a channel. */
-  readonly #calls = new Set<string>();
+  readonly #calls = new Map<string, { up: boolean }>();
   /** Instants of the last `cps` accepted INVITEs, a ring. */
   readonly #accepted: Float64Array;
   #acceptedCount = 0;
@@ -62,8 +62,7 @@ export class Trunk extends QuietUser {
     const { msg } = stack;
     if (msg.parse(bytes, off, len) !== 0) return;
     if (!msg.isRequest) {
-      // A failed INVITE gives its channel back.
-      if (msg.method === METHOD.INVITE && msg.status >= 300) this.#calls.delete(this.#callId());
+      this.#follow(msg);
       forwardResponse(msg, stack.port);
       return;
     }
@@ -79,6 +78,15 @@ export class Trunk extends QuietUser {
     this.#forward(srcIp, srcPort);
   }
 
+  /** A failed INVITE gives its channel back; a re-INVITE that fails leaves the call as it was (RFC 3261 14.1). */
+  #follow(msg: SipMessage): void {
+    if (msg.method !== METHOD.INVITE || msg.status < 200) return;
+    const call = this.#calls.get(this.#callId());
+    if (call === undefined) return;
+    if (msg.status < 300) call.up = true;
+    else if (!call.up) this.#calls.delete(this.#callId());
+  }
+
   #newCall(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
     const { msg, server } = this.#stack;
     const refused = server.match(msg, METHOD.INVITE) >= 0;
@@ -91,7 +99,7 @@ export class Trunk extends QuietUser {
       return;
     }
     this.#accepted[this.#acceptedCount++ % this.#accepted.length] = nowUs;
-    this.#calls.add(this.#callId());
+    this.#calls.set(this.#callId(), { up: false });
     this.#forward(srcIp, srcPort);
   }
 
