@@ -1,3 +1,5 @@
+import { METHODS } from './sip/names.js';
+
 /**
  * A leg record: what one end of one call saw, fixed layout, written in place in shared memory while the call lives.
  * So a worker that is killed loses nothing: its open records are read where they lie. All numbers little-endian.
@@ -6,6 +8,9 @@
 
 /** Who saw it. TRANSFER: the new call of a party that was asked to by REFER; it is no arrival of the plan's. */
 export const ROLE = { CALLER: 0, CALLEE: 1, TRANSFER: 2 } as const;
+
+/** `midMethod` of a record, by number. */
+export const METHOD_NAMES: readonly string[] = METHODS;
 
 /** Closed list of how a leg ended. OPEN: still up when the run ended or the worker died. */
 export const OUTCOMES = [

@@ -25,9 +25,9 @@ export class Callee extends CallAgent {
         plan: options.call ?? {},
         // Timer J keeps a BYE for 32 s after the call, so more transactions than calls.
         limits: {
-          clientTransactions: Math.max(1024, n),
+          clientTransactions: Math.max(1024, n * 2),
           serverTransactions: Math.min(1 << 19, Math.max(8192, n * 16)),
-          messages: n * 4,
+          messages: Math.max(4096, n * 4),
         },
         domain: ipToString(options.ip),
         user: null,

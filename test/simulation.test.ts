@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { ENDED_BY, type Leg, namesOf, OUTCOMES } from '../harness/collect/legs.js';
 import { RunStore } from '../harness/collect/store.js';
 import { runSimulated } from '../harness/engine/simulated.js';
-import { type MemoryRunStore, type SmallRun, simulate, smallRun } from './support/small-run.js';
+import { livelyRun, type MemoryRunStore, type SmallRun, simulate, smallRun } from './support/small-run.js';
 
 /**
  * Conservation: whatever the network does to SIP, every call is counted once, ends, and gives back what it took.
@@ -14,6 +14,8 @@ import { type MemoryRunStore, type SmallRun, simulate, smallRun } from './suppor
  */
 const SEEDS = 500;
 const BATCH = 50;
+const LIVELY_SEEDS = 150;
+const LIVELY_BATCH = 25;
 const REJECTED = OUTCOMES.indexOf('rejected');
 const OPEN = OUTCOMES.indexOf('open');
 const COMPLETED = OUTCOMES.indexOf('completed');
@@ -119,6 +121,74 @@ describe('conservation', () => {
         (error as Error).message = `seed ${seed}: ${(error as Error).message}`;
         throw error;
       }
+    }
+  });
+});
+
+/** What happens within calls may end them in more ways; what was counted must still add up, and nothing may stay. */
+function checkLively(run: SmallRun): Record<string, number> {
+  const { store, outcome } = simulate(run);
+  const { load } = outcome;
+  const of = (role: number): Leg[] => store.legs.filter((l) => l.role === role);
+  const [callers, callees, transfers] = [of(0), of(1), of(2)];
+  expect(load.offered).toBe(load.started + load.blocked);
+  expect([load.ended, load.open]).toEqual([load.started, 0]);
+  expect(callers.length).toBe(load.started);
+  expect(new Set(callers.map((l) => l.callNo)).size).toBe(callers.length);
+  expect([callees.length, callees.length]).toEqual([counter(store, 'calleeStarted'), counter(store, 'calleeEnded')]);
+  expect(counter(store, 'parseRejected')).toBe(0);
+  expect(counter(store, 'transactionsFull')).toBe(0);
+  const byNumber = new Map(callers.map((l) => [l.callNo, l]));
+  for (const leg of [...callers, ...callees, ...transfers]) {
+    const [how] = namesOf(leg);
+    const what = `${how} ${leg.role} ${leg.callNo} ${leg.dialogLog}`;
+    expect(leg.outcome, what).not.toBe(OPEN);
+    expect(happened(leg.endedMs), what).toBe(true);
+    expect(leg.endedMs, what).toBeGreaterThanOrEqual(leg.startedMs);
+    if (['session-expired', 'refresh-failed'].includes(how)) expect(leg.sessionExpiresS, what).toBeGreaterThan(0);
+    if (how === 'dialog-lost') expect([481, 408], what).toContain(leg.midCode);
+    if (leg.refreshes > 0) expect(leg.refreshes, what).toBeLessThanOrEqual(leg.reinvitesSent + leg.updatesSent);
+    expect(leg.holds, what).toBeLessThanOrEqual(leg.reinvitesSent + leg.reinvitesReceived);
+  }
+  for (const leg of callers) {
+    if (!happened(leg.answeredMs)) expect([leg.dialogLog, leg.reinvitesSent, leg.updatesSent]).toEqual(['', 0, 0]);
+  }
+  // A callee's call is some caller's, or a transferred party's, or one that was refused.
+  for (const leg of callees) {
+    if (!byNumber.has(leg.callNo)) expect(transfers.length + Number(leg.outcome === REJECTED)).toBeGreaterThan(0);
+  }
+  const quiet = store.telemetry.filter((t) => t.tMs < run.lastWaveMs - 1 && t.tMs > run.lastWaveMs - 300);
+  const held = quiet.filter((t) => /^(ports_used|sessions|calls|threads_busy)$/.test(t.metric) && t.value !== 0);
+  expect(held).toEqual([]);
+  const count: Record<string, number> = { transfers: transfers.length };
+  for (const leg of callers) {
+    const [how] = namesOf(leg);
+    count[how] = (count[how] ?? 0) + 1;
+    for (const key of ['refreshes', 'glares', 'pracks', 'holds', 'updatesSent'] as const) {
+      count[key] = (count[key] ?? 0) + leg[key];
+    }
+  }
+  return count;
+}
+
+describe('conservation with steps within calls', () => {
+  const met: Record<string, number> = {};
+  const batches = Array.from({ length: LIVELY_SEEDS / LIVELY_BATCH }, (_, i) => i * LIVELY_BATCH + 1);
+  test.each(batches)('seeds from %i', (first) => {
+    for (let seed = first; seed < first + LIVELY_BATCH; seed++) {
+      try {
+        for (const [key, n] of Object.entries(checkLively(livelyRun(seed)))) met[key] = (met[key] ?? 0) + n;
+      } catch (error) {
+        (error as Error).message = `seed ${seed}: ${(error as Error).message}`;
+        throw error;
+      }
+    }
+  });
+
+  test('every way to end was met, and every kind of step', () => {
+    const ways = ['completed', 'dropped', 'session-expired', 'refresh-failed', 'dialog-lost', 'bye-failed'];
+    for (const way of [...ways, 'transfers', 'refreshes', 'glares', 'pracks', 'holds', 'updatesSent']) {
+      expect(met[way] ?? 0, way).toBeGreaterThan(10);
     }
   });
 });

@@ -53,6 +53,8 @@ export class Incoming {
   /** Of the offer. */
   readonly #direction: Uint8Array;
   readonly #cseq: Uint32Array;
+  /** The caller was sent to us by REFER (RFC 3892): its call is none of the plan's, and has no steps. */
+  readonly #referred: Uint8Array;
   readonly reliable: ReliableRinging;
   #foreign = 0;
 
@@ -69,6 +71,7 @@ export class Incoming {
     this.#offerless = new Uint8Array(n);
     this.#direction = new Uint8Array(n);
     this.#cseq = new Uint32Array(n);
+    this.#referred = new Uint8Array(n);
     this.reliable = new ReliableRinging(table);
     this.#chance = new KeyedPrng(options.seed);
     this.#habits = new Habits(options.ordinaryFailures, options.seed);
@@ -139,6 +142,7 @@ export class Incoming {
     table.tx[slot] = tx;
     this.#merged.add(slot);
     this.#cseq[slot] = msg.cseq;
+    this.#referred[slot] = msg.find(H.REFERRED_BY) < 0 ? 0 : 1;
     let callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
     if (callNo < 0) callNo = FOREIGN_CALLS + this.#foreign++;
     table.callNo[slot] = callNo;
@@ -223,7 +227,7 @@ export class Incoming {
     table.store.setU16(record, O.finalCode, 200);
     table.store.setF64(record, O.answeredMs, table.ms(nowUs));
     this.sessions.timers.start(slot, nowUs);
-    this.sessions.begin(slot, nowUs);
+    if (this.#referred[slot] === 0) this.sessions.begin(slot, nowUs);
   }
 
   /** A provisional response that nobody acknowledges (RFC 3262 3): again, and after 64*T1 the call is refused. */

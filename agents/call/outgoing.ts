@@ -14,6 +14,8 @@ import { CALL, type CallTable } from './table.js';
 /** Not asked for; the CANCEL waits for a provisional response (RFC 3261 9.1); sent. */
 const CANCEL = { NO: 0, WAITS: 1, SENT: 2 } as const;
 
+/** RFC 3892: who is called can tell that somebody else asked for it. */
+const REFERRED = ascii('Referred-By: <sip:deadair@invalid>\r\n');
 const RACK = ascii('RAck: ');
 const RACK_END = ascii(' INVITE\r\nContent-Length: 0\r\n\r\n');
 
@@ -87,6 +89,7 @@ export class Outgoing {
     this.#hopIp[slot] = ip;
     this.#hopPort[slot] = port;
     const callNo = table.callNo[slot]!;
+    const referred = table.role[slot] === ROLE.TRANSFER;
     const p = writer.write(
       stack.port.tx,
       at,
@@ -97,8 +100,8 @@ export class Outgoing {
       table.calls.branch,
       this.#cseq[slot]!,
       uri,
-      extra ?? this.retries.first(),
-      table.role[slot] === ROLE.TRANSFER ? uri : null,
+      extra ?? (referred ? REFERRED : this.retries.first()),
+      referred ? uri : null,
     );
     store.setText(record, O.callId, LEG_FIELDS.callId.text, stack.port.tx, writer.callIdOff, writer.callIdLen);
     store.incU8(record, O.invites);

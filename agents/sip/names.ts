@@ -71,6 +71,7 @@ const HEADER_FORMS: readonly (readonly [string, string?])[] = [
   ['event', 'o'],
   ['subscription-state'],
   ['allow'],
+  ['referred-by', 'b'],
 ];
 export const H = {
   OTHER: 0,
@@ -106,6 +107,7 @@ export const H = {
   EVENT: 30,
   SUBSCRIPTION_STATE: 31,
   ALLOW: 32,
+  REFERRED_BY: 33,
 } as const;
 
 /** Candidates by length of the name, so that most names cost one or two compares. */

@@ -4,13 +4,14 @@ import {
   LEG_FIELDS,
   type Leg,
   type LegField,
+  METHOD_NAMES,
   OUTCOMES,
   type Outcome,
 } from '../../agents/record.js';
 
 /** The one door from the agents' leg record to the files: column types, names of the coded columns, an empty leg. */
 export type { Leg, LegField, Outcome };
-export { ENDED_BY, LEG_FIELDS, OUTCOMES };
+export { ENDED_BY, LEG_FIELDS, METHOD_NAMES, OUTCOMES };
 
 export type ColumnType = 'UTINYINT' | 'USMALLINT' | 'UINTEGER' | 'DOUBLE' | 'VARCHAR';
 

@@ -77,7 +77,7 @@ describe('one line for', () => {
       'an unknown incident',
       { incident: 'nat-tabel' },
       'UNKNOWN_INCIDENT',
-      'scenario peak-dial has no incident nat-tabel (did you mean nat-table?); it has none, nat-table, rtp-ports, trunk-cps, trunk-channels, db-stall, packet-loss',
+      'scenario peak-dial has no incident nat-tabel (did you mean nat-table?); it has none, nat-table, rtp-ports, trunk-cps, trunk-channels, db-stall, misrouted, session-timer, packet-loss',
     ],
     ['a cure of nothing', { cured: true }, 'BAD_PLAN', '--cured: name what to cure with --incident'],
     [

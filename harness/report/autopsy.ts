@@ -4,6 +4,7 @@ import { HarnessError } from '../errors.js';
 import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { CauseFinding } from '../verdict/types.js';
+import { dialogFacts } from './dialog-log.js';
 import { duration, printable } from './format.js';
 import { readingsAround } from './readings.js';
 import { at, audioOf, momentsOf, n } from './timeline.js';
@@ -89,6 +90,8 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
   lines.sort((a, b) => a.tMs - b.tMs);
   for (const l of lines) out.push(`${`+${duration(Math.max(0, l.tMs - start))}`.padStart(11)}  ${l.text}`);
 
+  const facts = dialogFacts(row);
+  if (facts.length > 0) out.push('', ...facts);
   const cause = causes.find((c) => c.cause === row.cause);
   if (cause) {
     out.push(

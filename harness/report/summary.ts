@@ -44,7 +44,32 @@ function callLines(v: Verdict): string[] {
   ];
   const odd = Object.entries(calls.finalCodes).filter(([code]) => code !== '200' && code !== '0');
   if (odd.length > 0) lines.push(`final codes: ${odd.map(([code, n]) => `${code} × ${count(n)}`).join(', ')}`);
+  const within = inDialogText(calls.inDialog);
+  if (within !== '') lines.push(`within calls: ${within}`);
   return lines;
+}
+
+/** What happened within calls; nothing when nothing did. */
+function inDialogText(d: Verdict['calls']['inDialog']): string {
+  const parts: [number, string][] = [
+    [d.reinvites, 're-INVITE'],
+    [d.updates, 'UPDATE'],
+    [d.pracks, 'PRACK'],
+    [d.refreshes, 'refreshed'],
+    [d.glares, 'glare (491)'],
+    [d.transferred, `of ${count(d.transfers)} transferred`],
+    [d.sessionExpired, 'session expired'],
+    [d.refreshFailed, 'refresh failed'],
+    [d.dialogLost, 'dialog lost'],
+    [d.redirectsFollowed, 'redirected'],
+    [d.challenges, 'challenged'],
+    [d.forks, 'forked'],
+  ];
+  const refused = Object.entries(d.refused).map(([what, n]): [number, string] => [n, `refused ${what}`]);
+  return [...parts, ...refused]
+    .filter(([n]) => n > 0)
+    .map(([n, what]) => `${count(n)} ${what}`)
+    .join(', ');
 }
 
 function mediaLine(v: Verdict): string {

@@ -1,4 +1,5 @@
 import type { Row } from '../verdict/read.js';
+import { dialogMoments } from './dialog-log.js';
 import { duration, ipv4, printable } from './format.js';
 
 /** One call as a list of moments, from a row of the view `calls`. The autopsy prints it, the ladder draws it. */
@@ -98,6 +99,7 @@ export function momentsOf(row: Row): Moment[] {
   if (row.callee_ended_by_name === 'us' || row.callee_outcome_name === 'no-ack')
     add('callee_byeMs', 'callee sends BYE', fromCallee('BYE'));
   else add('callee_byeMs', `BYE reaches the callee${reasonText(row, 'callee')}`, toCallee('BYE'));
+  out.push(...dialogMoments(row));
   add('ended_ms', `the call is over for the caller: ${endText(row)}`);
   return out.sort((a, b) => a.tMs - b.tMs);
 }
@@ -115,6 +117,12 @@ function endText(row: Row): string {
       return 'given up, CANCEL sent';
     case 'timeout':
       return 'no answer at all (RFC 3261 timer B)';
+    case 'session-expired':
+      return 'nobody refreshed the session in time (RFC 4028), BYE sent';
+    case 'refresh-failed':
+      return `the refresh of the session failed (${n(row, 'caller_midCode')}), BYE sent`;
+    case 'dialog-lost':
+      return `a request within the call got ${n(row, 'caller_midCode')}, BYE sent`;
     case 'bye-failed':
       return code > 0 ? `BYE refused with ${code}` : 'BYE never answered (timer F)';
     default:

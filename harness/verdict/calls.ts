@@ -20,6 +20,9 @@ const SLOW_RING_MS = 3000;
 /** BurstR above this leaves the range in which G.107 7.5 was fitted. */
 const BURST_MAX = 8;
 
+/** Outcomes of a leg that hung up because the other side, or its session, was gone. */
+const GAVE_UP = "('session-expired', 'refresh-failed', 'dialog-lost')";
+
 const names = [...LEG_COLUMNS, ...NAME_COLUMNS].map((c) => c.name);
 
 /** Unsigned columns would overflow at the first subtraction, so views carry them signed. */
@@ -98,16 +101,17 @@ const DIRECTIONS: readonly Direction[] = [
     name: 'b2a',
     at: 'caller',
     from: 'callee',
-    // The peer promised audio when its SDP had a port.
-    sentElse: `CASE WHEN caller_remoteMediaPort > 0 THEN floor(talk_ms / ${PACKET_MS}) END`,
+    // The peer promised audio when its SDP had a port, but for the time that we put it on hold.
+    sentElse: `CASE WHEN caller_remoteMediaPort > 0 THEN floor(greatest(0, talk_ms - caller_heldMs) / ${PACKET_MS}) END`,
   },
 ];
 
 const STEPS: readonly ((d: Direction) => string)[] = [
   ({ name, at, from, sentElse }) => `
     -- What was sent while the hearing leg was still there: after a slow BYE the other end goes on talking to nobody.
+    -- While it was on hold, it was to say nothing.
     CASE WHEN media AND answered THEN CASE WHEN has_${from} THEN least(${from}_rtpSent,
-      ceil((coalesce(${at}_byeMs, ${at}_endedMs, duration_ms) - ${at}_answeredMs) / ${PACKET_MS})) ELSE ${sentElse} END END AS ${name}_expected_pkts,
+      ceil(greatest(0, coalesce(${at}_byeMs, ${at}_endedMs, duration_ms) - ${at}_answeredMs - coalesce(${at}_heldMs, 0)) / ${PACKET_MS})) ELSE ${sentElse} END END AS ${name}_expected_pkts,
     CASE WHEN media AND answered AND has_${at} THEN ${at}_rtpReceived - least(${at}_rtpDuplicate, ${at}_rtpReceived) END AS ${name}_recv,
     ${at}_jitterMs AS ${name}_jitter_ms,
     ${at}_maxGapMs AS ${name}_max_gap_ms,
@@ -154,8 +158,9 @@ const CALLS = `CREATE TEMP VIEW calls AS
     coalesce(NOT a2b_dead AND NOT b2a_dead AND talk_ms > ${JUDGED_TALK_MS} AND least(a2b_mos, b2a_mos) < ${POOR_MOS}, false) AS poor_mos,
     coalesce(caller_heardOther, 0) >= ${CROSSED_PACKETS} OR coalesce(callee_heardOther, 0) >= ${CROSSED_PACKETS} AS crossed_audio,
     -- Somebody between the parties hung up. A callee of ours that hung up meant it; a foreign one says so with cause 16.
-    has_caller AND outcome = 'dropped'
-      AND CASE WHEN has_callee THEN callee_ended_by_name <> 'us' ELSE q850 <> 16 END AS dropped,
+    -- A party of ours that found the dialog or the session gone, and said BYE for that, did not mean to end the call.
+    has_caller AND (outcome IN ${GAVE_UP} OR coalesce(callee_outcome_name IN ${GAVE_UP}, false) OR (outcome = 'dropped'
+      AND CASE WHEN has_callee THEN callee_ended_by_name <> 'us' ELSE q850 <> 16 END)) AS dropped,
     -- 408 and 5xx are the platform's words, unless the callee itself said them; 4xx and 6xx are its users'.
     has_caller AND (outcome = 'timeout' OR (outcome = 'rejected' AND (final_code = 408 OR final_code BETWEEN 500 AND 599)
       AND coalesce(callee_outcome_name, '') <> 'rejected')) AS failed,

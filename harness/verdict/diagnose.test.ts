@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { METHOD_NAMES } from '../collect/legs.js';
 import { diagnose } from './diagnose.js';
 import { openRun } from './read.js';
 import {
@@ -301,6 +302,64 @@ describe('within the call', () => {
       return pair;
     });
     expect(await causes(made.calm(200_000))).toEqual({ 'session-expired': 10 });
+  });
+
+  /** One party gives the call up in its middle, and says why; the other hears a BYE. */
+  const givenUp = (
+    pair: Pair,
+    by: 'caller' | 'callee',
+    outcome: 'dialog-lost' | 'refresh-failed',
+    code: number,
+  ): Pair => {
+    platformBye(pair, 45_000, 0);
+    const leg = pair[by];
+    setOutcome(leg, outcome, 'us');
+    leg.midCode = code;
+    leg.midMethod = METHOD_NAMES.indexOf('INVITE');
+    leg.reinvitesSent = 1;
+    return pair;
+  };
+  const strays = (t: number) => ({ requests_total: t, stray_in_dialog_total: t < 30_000 ? 0 : t / 1000 });
+
+  it.each(['caller', 'callee'] as const)('re-INVITEs of the %s went to the wrong node', async (by) => {
+    const made = run(10, (callNo, atMs) => givenUp(goodCall(callNo, atMs, 90_000), by, 'dialog-lost', 481));
+    expect(await causes(made.calm(END * 2, ['edge']).telemetry('edge', END * 2, strays))).toEqual({
+      'misrouted-in-dialog': 10,
+    });
+  });
+
+  it('a refresh that met the wrong node is misrouted, one that met nobody is an expiry', async () => {
+    const misrouted = run(10, (callNo, atMs) =>
+      givenUp(goodCall(callNo, atMs, 90_000), 'caller', 'refresh-failed', 481),
+    );
+    expect(await causes(misrouted.calm(END * 2, ['edge']).telemetry('edge', END * 2, strays))).toEqual({
+      'misrouted-in-dialog': 10,
+    });
+    const unheard = run(10, (callNo, atMs) => givenUp(goodCall(callNo, atMs, 90_000), 'caller', 'refresh-failed', 408));
+    expect(await causes(unheard.calm(END * 2))).toEqual({ 'session-expired': 10 });
+  });
+
+  it('our callee found its session expired: an expiry, even where strays are seen, and not one without audio', async () => {
+    const made = run(10, (callNo, atMs) => {
+      const pair = goodCall(callNo, atMs, 90_000);
+      platformBye(pair, 60_000, 0);
+      setOutcome(pair.callee, 'session-expired', 'timer');
+      pair.callee.sessionExpiresS = 90;
+      // The caller hung up for the same reason at the same instant, and its BYE found nothing.
+      setOutcome(pair.caller, 'refresh-failed', 'timer');
+      pair.caller.midCode = 408;
+      pair.caller.byeCode = 481;
+      return pair;
+    });
+    expect(await causes(made.calm(END * 2, ['edge']).telemetry('edge', END * 2, strays))).toEqual({
+      'session-expired': 10,
+    });
+    const starved = run(10, (callNo, atMs) => {
+      const pair = deadCall(callNo, atMs);
+      pair.caller.sessionExpiresS = 90;
+      return pair;
+    });
+    expect(await causes(starved.calm(END))).toEqual({ 'rtp-timeout': 10 });
   });
 
   it("another call's audio", async () => {

@@ -1,3 +1,4 @@
+import { METHOD_NAMES } from '../collect/legs.js';
 import type { OpenRun, Row } from './read.js';
 import { num } from './rule.js';
 import type { Quantiles, SipMetrics, Verdict } from './types.js';
@@ -87,7 +88,50 @@ export async function callKpis(run: OpenRun): Promise<Verdict['calls']> {
     endedBy: await histogram(run, 'caller_ended_by_name', 'answered AND has_caller'),
     redirects: num(c, 'redirects'),
     retryAfterS: await quantiles(run, 'nullif(caller_retryAfterS, 0)'),
+    inDialog: await inDialog(run),
     metrics: await sipMetrics(run),
+  };
+}
+
+/** What happened within calls. Each request is counted where it was sent, at the end of ours that sent it. */
+async function inDialog(run: OpenRun): Promise<Verdict['calls']['inDialog']> {
+  const both = (column: string): string => `coalesce(sum(caller_${column}), 0) + coalesce(sum(callee_${column}), 0)`;
+  const ended = (outcome: string): string =>
+    `count(*) FILTER (caller_outcome_name = '${outcome}' OR callee_outcome_name = '${outcome}')`;
+  const r = await run.one(`SELECT ${both('reinvitesSent')} AS reinvites, ${both('updatesSent')} AS updates,
+      coalesce(sum(greatest(coalesce(caller_holds, 0), coalesce(callee_holds, 0))), 0) AS holds,
+      ${both('refreshes')} AS refreshes, coalesce(sum(greatest(coalesce(caller_glares, 0), coalesce(callee_glares, 0))), 0) AS glares,
+      coalesce(sum(greatest(coalesce(caller_pracks, 0), coalesce(callee_pracks, 0))), 0) AS pracks,
+      count(*) FILTER (greatest(coalesce(caller_transfers, 0), coalesce(callee_transfers, 0)) > 0) AS transfers,
+      count(*) FILTER (greatest(coalesce(caller_transferCode, 0), coalesce(callee_transferCode, 0)) BETWEEN 200 AND 299) AS transferred,
+      count(*) FILTER (greatest(coalesce(caller_sessionExpiresS, 0), coalesce(callee_sessionExpiresS, 0)) > 0) AS timed,
+      coalesce(sum(caller_redirects), 0) AS redirects, coalesce(sum(caller_challenges), 0) AS challenges,
+      coalesce(sum(caller_forks), 0) AS forks,
+      ${ended('session-expired')} AS expired, ${ended('refresh-failed')} AS refreshFailed, ${ended('dialog-lost')} AS lost
+    FROM graded`);
+  const methods = `[${METHOD_NAMES.map((name) => `'${name}'`).join(', ')}]`;
+  const refused = (side: string): string =>
+    `SELECT ${methods}[${side}_midMethod + 1] || ' ' || ${side}_midCode AS k FROM graded WHERE ${side}_midCode > 0`;
+  const rows = await run.query(
+    `SELECT k, count(*) AS n FROM (${refused('caller')} UNION ALL ${refused('callee')}) GROUP BY k ORDER BY n DESC, k`,
+  );
+  return {
+    reinvites: num(r, 'reinvites'),
+    updates: num(r, 'updates'),
+    holds: num(r, 'holds'),
+    glares: num(r, 'glares'),
+    pracks: num(r, 'pracks'),
+    transfers: num(r, 'transfers'),
+    transferred: num(r, 'transferred'),
+    sessionTimers: num(r, 'timed'),
+    refreshes: num(r, 'refreshes'),
+    sessionExpired: num(r, 'expired'),
+    refreshFailed: num(r, 'refreshFailed'),
+    dialogLost: num(r, 'lost'),
+    redirectsFollowed: num(r, 'redirects'),
+    challenges: num(r, 'challenges'),
+    forks: num(r, 'forks'),
+    refused: Object.fromEntries(rows.map((row) => [String(row.k), num(row, 'n')])),
   };
 }
 

@@ -82,9 +82,10 @@ export async function sourcesSeen(run: OpenRun): Promise<Set<string>> {
 
 /** What rules read of a call: everything derived, and the raw fields that tell causes apart. In a table, read many times. */
 const RAW_BOTH =
-  'worker outcome_name answeredMs startedMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits';
+  'worker outcome_name ended_by_name answeredMs startedMs byeMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits ' +
+  'midCode midMethod sessionExpiresS refresher refreshes reinvitesSent updatesSent holds glares transfers transferCode pracks';
 const RAW_CALLER =
-  'intendedMs tryingMs ringingMs rejectedMs byeMs endedMs byeCode ended_by_name remoteMediaIp reasonText retryAfterS callId count100 count180 count183';
+  'intendedMs tryingMs ringingMs rejectedMs endedMs byeCode remoteMediaIp reasonText retryAfterS callId count100 count180 count183 redirects challenges forks';
 const DERIVED = `callNo has_caller has_callee started_ms answered_ms bye_ms ended_ms outcome final_code q850 sip_cause answered
   lateness_ms talk_end_ms talk_ms pdd_ms srd_ms srd_failed_ms setup_ms sdd_ms mos media
   dead_air one_way poor_mos crossed_audio completed dropped failed cancelled_slow no_ack bye_failed bad`;

@@ -236,6 +236,33 @@ export interface Verdict {
     redirects: number;
     /** Retry-After of the refusals that had one, s (RFC 3261 20.33). */
     retryAfterS: Quantiles | null;
+    /** What happened within calls, at the ends that are ours. */
+    inDialog: {
+      /** Requests sent, repeats aside. */
+      reinvites: number;
+      updates: number;
+      holds: number;
+      /** 491 (RFC 3261 14.1). */
+      glares: number;
+      /** RFC 3262. */
+      pracks: number;
+      /** Calls with a REFER that was accepted, and those whose new call was answered (RFC 3515). */
+      transfers: number;
+      transferred: number;
+      /** Calls with a session timer (RFC 4028), refreshes that were answered, and how sessions failed. */
+      sessionTimers: number;
+      refreshes: number;
+      sessionExpired: number;
+      refreshFailed: number;
+      /** Calls given up because another request within the dialog got 481, 408 or no answer. */
+      dialogLost: number;
+      /** 3xx that were followed; 401 and 407 that were answered; further 2xx of a forked INVITE. */
+      redirectsFollowed: number;
+      challenges: number;
+      forks: number;
+      /** Refused requests within dialogs, 'INVITE 481' -> calls; 408 is also no answer. */
+      refused: Record<string, number>;
+    };
     metrics: SipMetrics;
   };
   media: {

@@ -22,6 +22,8 @@ const CASES: { incident: string; cause: string | null; cures: boolean }[] = [
   { incident: 'trunk-cps', cause: 'trunk-cps-limit', cures: true },
   { incident: 'trunk-channels', cause: 'trunk-channel-limit', cures: true },
   { incident: 'db-stall', cause: 'db-stall', cures: true },
+  { incident: 'misrouted', cause: 'misrouted-in-dialog', cures: true },
+  { incident: 'session-timer', cause: 'session-expired', cures: true },
   { incident: 'packet-loss', cause: 'packet-loss', cures: false },
 ];
 

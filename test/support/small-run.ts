@@ -6,7 +6,7 @@ import type { FaultRecord, FrameRow, TelemetryRow } from '../../harness/collect/
 import type { RunStore } from '../../harness/collect/store.js';
 import { runSimulated } from '../../harness/engine/simulated.js';
 import type { EngineOutcome } from '../../harness/engine/types.js';
-import type { EmbeddedConfig, RunPlan } from '../../harness/plan/types.js';
+import { type EmbeddedConfig, type RunPlan, STEP_ACTIONS } from '../../harness/plan/types.js';
 import { type Prng, prng } from '../../harness/prng.js';
 
 /** Rows stay objects in memory: hundreds of small runs are judged without a database. */
@@ -54,6 +54,33 @@ export interface SmallRun {
 
 /** SIP is longer than any RTP (172 + 10 bytes through the router) or RTCP packet of ours. */
 const isSip = (_port: number, len: number): boolean => len > 200;
+
+/**
+ * The same with things that happen within calls, by both parties, all of it decided by the seed: steps, session timers,
+ * reliable ringing, an edge that routes requests within a call anew.
+ */
+export function livelyRun(seed: number): SmallRun {
+  const run = smallRun(seed);
+  const chance = prng(seed ^ 0x11fe);
+  const { call, target } = run.plan;
+  const parties = ['caller', 'callee'] as const;
+  call.steps = Array.from({ length: 1 + chance.below(6) }, () => {
+    const action = STEP_ACTIONS[chance.below(STEP_ACTIONS.length)]!;
+    return { at: `answer+${chance.below(2500)}ms`, by: parties[chance.below(2)]!, do: action };
+  });
+  if (chance.below(2) === 0) {
+    // Below the floor of RFC 4028, so that sessions are refreshed, and expire, in the seconds that a call lasts.
+    const [refresher, method] = [parties[chance.below(2)]!, chance.below(2) === 0 ? 'reinvite' : 'update'] as const;
+    call.session = { expiresS: 2 + chance.below(4), minSeS: 1, refresher, method };
+  }
+  if (chance.below(3) === 0) call.reliable = chance.below(2) === 0 ? 'supported' : 'required';
+  // A call whose BYE goes astray ends by the node's RTP timeout, which a call without a relay has not.
+  if (target.kind === 'embedded' && target.config.relay.onExhausted === 'reject' && chance.below(4) === 0) {
+    target.config.edge.inDialog = 'dispatch';
+  }
+  if (target.kind === 'embedded' && chance.below(4) === 0) target.config.edge.drops = 'UPDATE';
+  return run;
+}
 
 /** 30 to 60 calls in a second or two, a platform with one limit or none, a bad network; all of it decided by the seed. */
 export function smallRun(seed: number): SmallRun {

@@ -53,6 +53,7 @@ export const SIGNALLED: readonly number[] = [
   H.MIN_SE,
   H.RSEQ,
   H.REFER_TO,
+  H.REFERRED_BY,
   H.EVENT,
   H.SUBSCRIPTION_STATE,
   H.RETRY_AFTER,

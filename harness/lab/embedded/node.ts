@@ -73,7 +73,9 @@ export class PbxNode extends QuietUser {
     this.#pool = new IndexPool(n);
     this.#generation = new Uint16Array(n * 2);
     this.views = options.trunks.map(() => ({ calls: 0, attemptsTotal: 0, rejectedTotal: 0 }));
-    const limits = { clientTransactions: n * 4, serverTransactions: n * 8, messages: n * 4 };
+    // What a call's parties do within it goes out once more in the other leg, and is kept for 5 s (client) or 32 s (server).
+    const room = Math.max(1024, n * 8);
+    const limits = { clientTransactions: room, serverTransactions: room * 4, messages: room };
     this.#stack = new SipStack(this, new Counters(), limits, options.salt, wire.nowUs());
     this.threads = new ThreadPool(options.threads, options.inboxLimit, (bytes, off, len, srcIp, srcPort) =>
       this.#stack.receive(bytes, off, len, srcIp, srcPort, this.#nowUs),
