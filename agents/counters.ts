@@ -42,6 +42,25 @@ export const COUNTERS = [
   /** The connection was refused, reset or closed before the answer. */
   'registerUnconnected',
   'registerRetransmits',
+  /** Connections of a stream transport: made, and why others were not or are gone; the last two are gauges. */
+  'connectionsDialled',
+  'connectionsMade',
+  'connectionsAccepted',
+  'connectionsRefused',
+  'connectionsReset',
+  'connectionsClosed',
+  'connectionsTimedOut',
+  'connectionsUnreached',
+  'connectionsTlsFailed',
+  'connectionsWebSocketFailed',
+  'connectionsNoRoom',
+  'streamMessagesTooLong',
+  'streamMessagesUnframed',
+  'keepAlivePings',
+  'keepAlivePongs',
+  'keepAliveTimeouts',
+  'connectionsOpen',
+  'connectionsConnecting',
   /** A gauge: phones that hold a binding, as far as they know. */
   'registeredPhones',
 ] as const;

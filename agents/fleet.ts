@@ -7,6 +7,7 @@ import type { LegStore, RegistrationStore } from './store.js';
 import { Caller } from './uac.js';
 import { Callee } from './uas.js';
 import { behindGateway } from './wire/gateway.js';
+import type { StreamPlan } from './wire/stream-options.js';
 import type { Actor, MediaPorts, Wire } from './wire/types.js';
 
 /** All that one worker hosts, as data that can cross a thread or a process. */
@@ -29,7 +30,10 @@ export interface FleetPlan {
     first: number;
     stride: number;
   } | null;
-  callees: { ip: number; port: number; maxCalls: number } | null;
+  /** `streams`: they listen on the stream transport, and not on UDP. */
+  callees: { ip: number; port: number; maxCalls: number; streams?: boolean } | null;
+  /** How callers and phones reach their hop; without it over UDP. */
+  streams?: StreamPlan | null;
   /** Phones that register; this worker has first, first + stride, ... of them. */
   registrants?: {
     plan: RegistrationPlan;
@@ -61,6 +65,7 @@ export class Fleet implements Actor {
     counters: Counters,
     t0Us: number,
     registrations: RegistrationStore | null = null,
+    streams: Wire | null = null,
   ) {
     const media = (on: Wire, ip: number, maxLegs: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
@@ -84,7 +89,7 @@ export class Fleet implements Actor {
     const common = { seed, worker, maxCalls, t0Us, store, counters };
     if (plan.callees !== null) {
       const { ip, port, maxCalls: room } = plan.callees;
-      this.callee = new Callee(wire, {
+      this.callee = new Callee((plan.callees.streams && streams) || wire, {
         ...common,
         maxCalls: room,
         ip,
@@ -100,7 +105,7 @@ export class Fleet implements Actor {
     if (plan.callers !== null) {
       const { ip, gateway, hop, domain, user, first, stride } = plan.callers;
       const on = gateway === null ? wire : behindGateway(wire, gateway.ip, gateway.port);
-      this.caller = new Caller(on, {
+      this.caller = new Caller(streams ?? on, {
         ...common,
         ip,
         port: 0,
@@ -120,7 +125,7 @@ export class Fleet implements Actor {
     }
     if (plan.registrants !== undefined && registrations !== null) {
       const { hop, ...phones } = plan.registrants;
-      this.registrant = new Registrant(wire, {
+      this.registrant = new Registrant(streams ?? wire, {
         ...phones,
         hopIp: hop.ip,
         hopPort: hop.port,

@@ -5,6 +5,7 @@ import { Fleet, type FleetPlan } from './fleet.js';
 import { LegStore, RegistrationStore } from './store.js';
 import { hostActors } from './thread.js';
 import type { MediaWish } from './wire/media.js';
+import { publishWire } from './wire-counters.js';
 
 /** What the control plane hands to an agents' thread. */
 export interface AgentsData {
@@ -28,30 +29,44 @@ const data = workerData as AgentsData;
 const control = new Control(data.control);
 const counters = new Counters(data.counters);
 
-await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
-  const store = new LegStore(data.legs, data.legCapacity);
-  const r = data.registrations ?? null;
-  const registrations = r === null ? null : new RegistrationStore(r.shared, r.capacity);
-  const fleet = new Fleet(wire, data.plan, new Float64Array(data.arrivals), store, counters, t0Us, registrations);
-  const v = counters.values;
-  let published = 0;
-  let hungUp = false;
-  return {
-    actors: [fleet],
-    info: { mediaKinds: fleet.mediaKinds },
-    onTurn: (nowUs) => {
-      if (control.command === COMMAND.HANG_UP && !hungUp) {
-        hungUp = true;
-        fleet.hangUpAll(nowUs);
-      }
-      if (nowUs - published < PUBLISH_US) return;
-      published = nowUs;
-      v[COUNTER_INDEX.sendDropped] = wire.counters.sendDropped;
-      v[COUNTER_INDEX.receiveDropped] = wire.counters.receiveDropped;
-      v[COUNTER_INDEX.unreachable] = wire.counters.unreachable;
-      v[COUNTER_INDEX.busyUs] = control.busyUs;
-      v[COUNTER_INDEX.idleUs] = control.idleUs;
-      control.state = fleet.idle ? STATE.IDLE : STATE.READY;
-    },
-  };
-});
+await hostActors(
+  control,
+  parentPort!,
+  data.media,
+  REST_US,
+  (wire, t0Us, streams) => {
+    const store = new LegStore(data.legs, data.legCapacity);
+    const r = data.registrations ?? null;
+    const registrations = r === null ? null : new RegistrationStore(r.shared, r.capacity);
+    const fleet = new Fleet(
+      wire,
+      data.plan,
+      new Float64Array(data.arrivals),
+      store,
+      counters,
+      t0Us,
+      registrations,
+      streams,
+    );
+    const v = counters.values;
+    let published = 0;
+    let hungUp = false;
+    return {
+      actors: [fleet],
+      info: { mediaKinds: fleet.mediaKinds },
+      onTurn: (nowUs) => {
+        if (control.command === COMMAND.HANG_UP && !hungUp) {
+          hungUp = true;
+          fleet.hangUpAll(nowUs);
+        }
+        if (nowUs - published < PUBLISH_US) return;
+        published = nowUs;
+        publishWire(v, wire.counters, streams?.counters ?? null);
+        v[COUNTER_INDEX.busyUs] = control.busyUs;
+        v[COUNTER_INDEX.idleUs] = control.idleUs;
+        control.state = fleet.idle ? STATE.IDLE : STATE.READY;
+      },
+    };
+  },
+  data.plan.streams ?? null,
+);

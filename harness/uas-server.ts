@@ -9,7 +9,7 @@ import { monotonicUs } from './clock.js';
 import { legCapacity } from './engine/gather.js';
 import { letGo, Thread } from './engine/threads.js';
 import { HarnessError } from './errors.js';
-import type { MediaBackend } from './plan/types.js';
+import type { MediaBackend, Transport } from './plan/types.js';
 
 export interface UasOptions {
   host: string;
@@ -20,6 +20,10 @@ export interface UasOptions {
   /** null: until interrupted. */
   durationMs: number | null;
   media: 'rtp' | 'none';
+  /** Default: udp. */
+  transport?: Transport;
+  /** PEM, for tls and wss. */
+  certificate?: { cert: string; key: string } | null;
   signal: AbortSignal;
   mediaBackend?: MediaBackend;
   /** The port is bound: calls are answered from now on. */
@@ -125,7 +129,9 @@ export async function serveUas(options: UasOptions): Promise<UasSummary> {
   }
 }
 
-function fleetOf({ host, port, maxCalls, answerMs, media }: UasOptions): FleetPlan {
+function fleetOf(options: UasOptions): FleetPlan {
+  const { host, port, maxCalls, answerMs, media, transport = 'udp', certificate = null } = options;
+  const at = { ip: ipFromString(host), port };
   return {
     worker: 0,
     seed: 1,
@@ -141,6 +147,13 @@ function fleetOf({ host, port, maxCalls, answerMs, media }: UasOptions): FleetPl
       rtcp: true,
     },
     callers: null,
-    callees: { ip: ipFromString(host), port, maxCalls },
+    callees: { ...at, maxCalls, streams: transport !== 'udp' },
+    streams:
+      transport === 'udp'
+        ? null
+        : {
+            ...{ transport, certificate, path: '/', keepAliveMs: 0, listen: [at], label: 'uas' },
+            tls: { ca: null, verify: true, serverName: null },
+          },
   };
 }

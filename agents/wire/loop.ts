@@ -2,7 +2,7 @@
  * The two ways to run actors on a real wire. Each turn ticks every actor, sends what they committed, and waits for
  * packets until the earliest deadline, but not longer than IDLE_MAX_US, so that shouldStop is asked.
  */
-import type { DgramWire } from './dgram.js';
+import { performance } from 'node:perf_hooks';
 import type { LinuxWire } from './linux.js';
 import type { Actor } from './types.js';
 
@@ -69,15 +69,26 @@ export function runBlocking(
   return times;
 }
 
+/** A wire whose sockets wake Node's event loop. */
+export interface EventedWire {
+  nowUs(): number;
+  flush(): void;
+  /** Set by the loop; called after whatever came in. */
+  onReceive: () => void;
+  /** Reads sockets that wake nobody: asked in every turn, and a turn comes every millisecond then. */
+  readonly poll?: (() => void) | undefined;
+}
+
 /** The same on the event loop. Rejects with what a tick threw. */
 export function runEvented(
-  wire: DgramWire,
+  wire: EventedWire,
   actors: readonly Actor[],
   shouldStop: () => boolean,
   onTurn?: OnTurn,
 ): Promise<LoopTimes> {
   const times: LoopTimes = { busyUs: 0, idleUs: 0, turns: 0 };
-  let turnEndUs = wire.nowUs();
+  // Sinks run between the turns: only the loop itself knows how long it waited.
+  const before = performance.eventLoopUtilization();
   let timer: NodeJS.Timeout | undefined;
   let immediate: NodeJS.Immediate | undefined;
   return new Promise((resolve, reject) => {
@@ -95,7 +106,9 @@ export function runEvented(
       immediate = undefined;
       try {
         const nowUs = wire.nowUs();
-        times.idleUs += nowUs - turnEndUs;
+        const { active, idle } = performance.eventLoopUtilization(before);
+        times.busyUs = active * 1000;
+        times.idleUs = idle * 1000;
         if (shouldStop()) {
           finish();
           resolve(times);
@@ -103,12 +116,12 @@ export function runEvented(
         }
         times.turns++;
         onTurn?.(nowUs, times);
+        wire.poll?.();
         const deadline = tickAll(actors, nowUs);
         wire.flush();
-        turnEndUs = wire.nowUs();
-        times.busyUs += turnEndUs - nowUs;
-        const waitUs = deadline - turnEndUs;
-        if (waitUs < TIMER_MIN_US) soon();
+        const waitUs = deadline - wire.nowUs();
+        if (wire.poll !== undefined) timer = setTimeout(turn, 1);
+        else if (waitUs < TIMER_MIN_US) soon();
         else timer = setTimeout(turn, waitUs / 1000 - 1);
       } catch (error) {
         finish();

@@ -1,10 +1,15 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { HarnessError } from '../errors.js';
+import type { Transport } from '../plan/types.js';
 import { onInterrupt } from './interrupt.js';
 import { printResult, tell } from './output.js';
 
 interface UasFlags {
   listen: string;
+  transport: Transport;
+  tlsCert?: string;
+  tlsKey?: string;
   maxCalls: number;
   answerMs: number;
   duration?: number;
@@ -12,6 +17,8 @@ interface UasFlags {
   json?: boolean;
   authorise?: string;
 }
+
+const TRANSPORTS: readonly Transport[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
 
 const whole =
   (least: number) =>
@@ -25,7 +32,10 @@ export function addUas(program: Command): void {
   program
     .command('uas')
     .description('answer calls, for pointing other tools at us; ends on SIGINT, SIGTERM or --duration')
-    .option('--listen <host:port>', 'IPv4 address and UDP port', '127.0.0.1:5060')
+    .option('--listen <host:port>', 'IPv4 address and port', '127.0.0.1:5060')
+    .addOption(new Option('--transport <name>', 'what carries SIP').choices(TRANSPORTS).default('udp'))
+    .option('--tls-cert <file>', 'tls, wss: PEM file of the certificate')
+    .option('--tls-key <file>', 'tls, wss: PEM file of its key')
     .option('--max-calls <n>', 'calls at once', whole(1), 1000)
     .option('--answer-ms <ms>', 'ring this long before 200 OK', whole(0), 0)
     .option('--duration <seconds>', 'end by itself after this', whole(1))
@@ -33,6 +43,25 @@ export function addUas(program: Command): void {
     .option('--json', 'print the counts as JSON')
     .option('--authorise <host>', 'allow to listen outside 127.0.0.0/8; names exactly that host')
     .action(uas);
+}
+
+/** Throws BAD_PLAN where the files and the transport do not fit, or cannot be read. */
+function certificateOf({ transport, tlsCert, tlsKey }: UasFlags): { cert: string; key: string } | null {
+  const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', why);
+  const secure = transport === 'tls' || transport === 'wss';
+  if (!secure && (tlsCert ?? tlsKey) !== undefined)
+    throw bad(`--tls-cert and --tls-key: ${transport} has no certificates`);
+  if (!secure) return null;
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw bad(`--transport ${transport}: wants --tls-cert and --tls-key`);
+  const read = (option: string, file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      throw bad(`${option} ${file}: cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+    }
+  };
+  return { cert: read('--tls-cert', tlsCert), key: read('--tls-key', tlsKey) };
 }
 
 async function uas(flags: UasFlags): Promise<void> {
@@ -50,6 +79,7 @@ async function uas(flags: UasFlags): Promise<void> {
   authorise(`--listen ${flags.listen}`, host, flags.authorise);
   const { media } = flags;
   if (media !== 'rtp' && media !== 'none') throw new HarnessError('BAD_PLAN', `--media ${media}: must be rtp or none`);
+  const certificate = certificateOf(flags);
   const interrupt = onInterrupt();
   try {
     const summary = await serveUas({
@@ -59,8 +89,11 @@ async function uas(flags: UasFlags): Promise<void> {
       answerMs: flags.answerMs,
       durationMs: flags.duration === undefined ? null : flags.duration * 1000,
       media,
+      transport: flags.transport,
+      certificate,
       signal: interrupt.signal,
-      onListening: ({ wire, media }) => tell(`listening on ${host}:${port} (UDP ${wire}, media ${media})`),
+      onListening: ({ wire, media }) =>
+        tell(`listening on ${host}:${port} (${flags.transport.toUpperCase()} ${wire}, media ${media})`),
     });
     const lines = Object.entries(summary).map(([name, value]) => `${name} ${value}`);
     printResult(flags.json ? JSON.stringify(summary, null, 2) : lines.join('\n'));

@@ -17,6 +17,7 @@ import { plannedUsers, type UserRow } from '../plan/users.js';
 import { FaultSchedule } from './faults.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
+import { streamPlan } from './streams.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 import { WebphoneRun } from './webphones.js';
@@ -49,6 +50,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const gatherer = new Gatherer(store);
   const platform = addresses === null ? null : startPlatform(plan, addresses, users, store.runDir);
   const agents = fleetPlans(plan, addresses, users, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
+    fleet.streams = streamPlan(plan, fleet, null);
     const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
     const rows = registrationCapacity(plan);
@@ -156,6 +158,8 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     if (idle && (tMs > lastMs || interrupted !== null)) break;
     if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
   }
+  // Refused calls end at once: the run may be over before it was time to ask.
+  if (interrupted === null) silent ??= silenceOf(plan, gatherer, Number.POSITIVE_INFINITY, 0);
   await faults.undo();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
@@ -220,8 +224,21 @@ function silenceOf(plan: RunPlan, gatherer: Gatherer, tMs: number, firstMs: numb
   const begun = gatherer.sum('started') + gatherer.sum('registrationsStarted');
   if (plan.target.kind !== 'sip' || begun === 0 || gatherer.sum('sipReceived') > 0) return null;
   const { host, port } = plan.target;
+  const transport = plan.signalling?.transport ?? 'udp';
+  if (gatherer.sum('connectionsTlsFailed') > 0 && gatherer.sum('connectionsMade') === 0 && tMs > firstMs + 1_000) {
+    return `${host}:${port} does not answer: the TLS handshake failed; give its authority with --set tls_ca=FILE, or try --set tls_verify=off`;
+  }
+  if (
+    gatherer.sum('connectionsWebSocketFailed') > 0 &&
+    gatherer.sum('connectionsMade') === 0 &&
+    tMs > firstMs + 1_000
+  ) {
+    return `${host}:${port} does not answer: it accepts no WebSocket of sub-protocol sip`;
+  }
   if (gatherer.sum('unreachable') > 0 && tMs > firstMs + 1_000) {
-    return `${host}:${port} does not answer: nothing listens on that UDP port (ICMP port unreachable)`;
+    return transport === 'udp'
+      ? `${host}:${port} does not answer: nothing listens on that UDP port (ICMP port unreachable)`
+      : `${host}:${port} does not answer: nothing listens on that TCP port (connection refused)`;
   }
   if (tMs < firstMs + SILENT_MS) return null;
   return `${host}:${port} does not answer: no reply to any request in ${SILENT_MS / 1000} s; check address, port and firewall`;

@@ -180,9 +180,9 @@ describe('one line for', () => {
     ],
     [
       'TCP',
-      { target: 'sip:127.0.0.1;transport=tcp' },
+      { target: 'sip:127.0.0.1;transport=sctp' },
       'BAD_TARGET',
-      '--target sip:127.0.0.1;transport=tcp: transport tcp is not supported; only udp is',
+      '--target sip:127.0.0.1;transport=sctp: transport sctp is not supported; it may be udp, tcp, tls, ws or wss',
     ],
     ['a port', { target: 'sip:127.0.0.1:0' }, 'BAD_TARGET', '--target sip:127.0.0.1:0: port 0 must be from 1 to 65535'],
     [

@@ -9,8 +9,9 @@ import { didYouMean } from './nearest.js';
 import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
-import { parseTarget, SIP_PORT } from './target.js';
-import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan } from './types.js';
+import { DEFAULT_PORT, signallingOf } from './signalling.js';
+import { parseTarget } from './target.js';
+import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
 import { readUsers } from './users.js';
 import { planWebphones, WEBPHONE_BUDGETS } from './webphones.js';
 
@@ -72,7 +73,9 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   checkArrivals(built.arrivals);
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
-  const target = targetOf(options, incidentName, { kind: 'embedded', config: built.platform }, stamp);
+  const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
+  const target = targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
+  const signalling = signallingOf(built.signalling, target, options);
   const webphones = planWebphones(built.webphones, target, built, options.authorise);
   const budgets =
     options.defaultBudgets === false
@@ -98,6 +101,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       arrivals: built.arrivals,
       drainMs: built.drainMs,
       call: built.call,
+      ...(signalling.transport === 'udp' ? {} : { signalling }),
       ...(built.registrations === undefined ? {} : { registrations: phonesOf(built.registrations, target, seed) }),
       ...(webphones === undefined ? {} : { webphones }),
       agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
@@ -177,10 +181,17 @@ function parseSeed(seed: number | string): number {
   throw new HarnessError('BAD_PLAN', `--seed ${seed}: must be a whole number from 0 to 4294967295`);
 }
 
-function targetOf(options: PlanOptions, incident: string, embedded: TargetPlan, stamp: Stamp): TargetPlan {
+function targetOf(
+  options: PlanOptions,
+  incident: string,
+  embedded: TargetPlan,
+  stamp: Stamp,
+  transport?: Transport,
+): TargetPlan {
   const instead = replacementOf(options);
   if (instead === undefined) return embedded;
-  const target = options.target === undefined ? kamailioOf(stamp) : parseTarget(options.target, options.authorise);
+  const target =
+    options.target === undefined ? kamailioOf(stamp) : parseTarget(options.target, options.authorise, transport);
   if (incident === NO_INCIDENT) return target;
   throw new HarnessError(
     'BAD_PLAN',
@@ -198,7 +209,7 @@ function replacementOf({ target, stack }: PlanOptions): string | undefined {
 function kamailioOf({ suffix }: Stamp): TargetPlan {
   const n = Number.parseInt(suffix, 36) % 0xfe00;
   const host = `127.160.${Math.floor(n / 254)}.${1 + (n % 254)}`;
-  return { kind: 'sip', uri: `sip:${host}:${SIP_PORT}`, host, port: SIP_PORT, stack: 'kamailio' };
+  return { kind: 'sip', uri: `sip:${host}:${DEFAULT_PORT.udp}`, host, port: DEFAULT_PORT.udp, stack: 'kamailio' };
 }
 
 function defaultBudgets(loaded: LoadedScenario, params: Record<string, ParamValue>): string[] {

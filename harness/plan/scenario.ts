@@ -1,5 +1,5 @@
 import type { Cause } from './causes.js';
-import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan, RegistrationPlan } from './types.js';
+import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan, RegistrationPlan, SignallingPlan } from './types.js';
 import type { WebphoneWish } from './webphones.js';
 
 interface ParamOf<T, D> {
@@ -61,6 +61,8 @@ export interface Built {
   arrivals: ArrivalStage[];
   drainMs: number;
   call: CallPlan;
+  /** How phones speak SIP; over UDP without it. */
+  signalling?: SignallingPlan;
   registrations?: RegistrationPlan;
   webphones?: WebphoneWish;
   platform: EmbeddedConfig;

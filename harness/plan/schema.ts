@@ -118,6 +118,14 @@ const registrations = z.strictObject({
     .min(1),
 });
 
+const transport = z.enum(['udp', 'tcp', 'tls', 'ws', 'wss']);
+const signalling = z.strictObject({
+  transport,
+  tlsCa: z.string(),
+  tlsVerify: z.boolean(),
+  keepAliveS: count.max(3600),
+});
+
 const platform = z.strictObject({
   nat: z.strictObject({
     enabled: z.boolean(),
@@ -169,6 +177,7 @@ export const builtSchema = z.strictObject({
   arrivals: z.array(stage).min(1, 'needs at least one stage'),
   drainMs: ms,
   call,
+  signalling: signalling.exactOptional(),
   registrations: registrations.exactOptional(),
   webphones: webphoneWish.exactOptional(),
   platform,
@@ -236,6 +245,7 @@ const planSchema = z.strictObject({
     z.strictObject({ kind: z.literal('embedded'), config: platform }),
     z.strictObject({
       kind: z.literal('sip'),
+      transport: transport.exactOptional(),
       uri: z.string(),
       host: z.ipv4(),
       port,
@@ -245,6 +255,7 @@ const planSchema = z.strictObject({
   arrivals: z.array(stage).min(1),
   drainMs: ms,
   call,
+  signalling: signalling.exactOptional(),
   registrations: registrations.exactOptional(),
   webphones: webphones.exactOptional(),
   agents: z.strictObject({

@@ -1,8 +1,9 @@
 import { HarnessError } from '../errors.js';
-import type { TargetPlan } from './types.js';
+import { DEFAULT_PORT } from './signalling.js';
+import type { TargetPlan, Transport } from './types.js';
 
-/** Port of SIP over UDP when the URI names none (RFC 3261 19.1.2). */
-export const SIP_PORT = 5060;
+/** Port of SIP over UDP when nothing else is said (RFC 3261 19.1.2). */
+export const SIP_PORT = DEFAULT_PORT.udp;
 
 /** Where a Kamailio that we bring up listens; WebSocket and JSON-RPC share the HTTP port. */
 export const KAMAILIO_PORTS = { sip: SIP_PORT, tls: 5061, ws: 8080, wss: 8443 } as const;
@@ -34,23 +35,37 @@ export function authorise(what: string, host: string, authorised: string | undef
   );
 }
 
-/** `sip:user@host:port;transport=udp` to where its datagrams go. */
-export function parseTarget(uri: string, authorised: string | undefined): Extract<TargetPlan, { kind: 'sip' }> {
+/** `sip:user@host:port;transport=tcp` to where its messages go. `otherwise`: the transport when the URI names none. */
+export function parseTarget(
+  uri: string,
+  authorised: string | undefined,
+  otherwise: Transport = 'udp',
+): Extract<TargetPlan, { kind: 'sip' }> {
   const what = `--target ${uri}`;
   const bad = (why: string): HarnessError => new HarnessError('BAD_TARGET', `${what}: ${why}`);
-  if (/^sips:/i.test(uri)) throw bad('SIP over TLS is not supported; give a sip: URI that answers on UDP');
-  const match = /^sip:(?:([^@\s]+)@)?([^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
+  const match = /^sips?:(?:([^@\s]+)@)?([^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
   if (match === null) throw bad('expected a SIP URI with an IPv4 address, for example sip:service@127.0.0.1:5060');
   const [, , name = '', portText, params = ''] = match;
-  const transport = /;transport=([^;]+)/i.exec(params)?.[1];
-  if (transport !== undefined && transport.toLowerCase() !== 'udp')
-    throw bad(`transport ${transport} is not supported; only udp is`);
+  const named = /;transport=([^;]+)/i.exec(params)?.[1];
+  const secure = /^sips:/i.test(uri);
+  const transport = transportOf(named?.toLowerCase(), secure);
+  if (transport === null) {
+    const may = secure ? 'tls or wss' : 'udp, tcp, tls, ws or wss';
+    throw bad(`transport ${named} is not supported${secure ? ' with sips:' : ''}; it may be ${may}`);
+  }
   const host = name.toLowerCase() === 'localhost' ? '127.0.0.1' : name;
   const parts = ipv4Of(host);
   if (parts === undefined) throw bad(`${name} is neither an IPv4 address nor localhost; names are not looked up`);
   if (parts[0] === 0 || parts[0] >= 224) throw bad(`${host} is no address of one host`);
-  const port = portText === undefined ? SIP_PORT : Number(portText);
+  const port = portText === undefined ? DEFAULT_PORT[transport ?? otherwise] : Number(portText);
   if (port < 1 || port > 65_535) throw bad(`port ${portText} must be from 1 to 65535`);
   authorise(what, host, authorised);
-  return { kind: 'sip', uri, host, port };
+  return { kind: 'sip', uri, host, port, ...(transport === undefined ? {} : { transport }) };
+}
+
+/** Undefined when the URI names none; null for one that there is not. RFC 3261 26.2.2: sips: is TLS; RFC 7118 5: or WSS. */
+function transportOf(named: string | undefined, secure: boolean): Transport | undefined | null {
+  if (named === undefined) return secure ? 'tls' : undefined;
+  if (secure) return named === 'tls' || named === 'tcp' ? 'tls' : named === 'ws' || named === 'wss' ? 'wss' : null;
+  return Object.hasOwn(DEFAULT_PORT, named) ? (named as Transport) : null;
 }

@@ -224,10 +224,23 @@ export type TargetPlan =
    * `host` is an IPv4 address; the operator names anything outside loopback with --authorise. With `stack` we bring the
    * target up there ourselves.
    */
-  | { kind: 'sip'; uri: string; host: string; port: number; stack?: 'kamailio' };
+  | { kind: 'sip'; uri: string; host: string; port: number; stack?: 'kamailio'; transport?: Transport };
 
 /** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
 export type FaultPlan = { kind: 'db-lock' | 'registrar-outage'; atMs: number; forMs: number };
+
+/** What carries SIP between phones and the platform (RFC 3261 18, RFC 7118). RTP is UDP beside it. */
+export type Transport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+
+export interface SignallingPlan {
+  transport: Transport;
+  /** PEM file of the authorities that may sign the platform's certificate; '' = those that Node trusts. */
+  tlsCa: string;
+  /** false: any certificate is taken. */
+  tlsVerify: boolean;
+  /** CRLF ping on every connection this often (RFC 5626 4.4.1); 0 = never. */
+  keepAliveS: number;
+}
 
 export interface RunPlan {
   schema: 'deadair.plan/1';
@@ -246,6 +259,8 @@ export interface RunPlan {
   /** After the last arrival: how long calls may take to end by themselves. What is up then is counted as open. */
   drainMs: number;
   call: CallPlan;
+  /** Absent: udp. */
+  signalling?: SignallingPlan;
   /** Phones that register; none without it. */
   registrations?: RegistrationPlan;
   /** None without it. */

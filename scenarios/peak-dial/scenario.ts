@@ -1,5 +1,6 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
 import { defineScenario, integer, number } from '../../harness/plan/scenario.js';
+import { signallingParams, signallingPlan } from '../../harness/plan/signalling.js';
 import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
 /** The 10 AM of the scenario's name takes one second, whatever its size. */
@@ -23,6 +24,7 @@ export default defineScenario({
     maxCallsPerWorker: integer(4096, { unit: 'calls', min: 1, max: 65_536, doc: 'calls up at once in one thread' }),
     stallAtMs: integer(8000, { unit: 'ms', platform: true, doc: 'db-stall: when the CDR database is locked' }),
     stallMs: integer(12_000, { unit: 'ms', platform: true, doc: 'db-stall: for how long' }),
+    ...signallingParams,
     ...callParams,
     ...embeddedParams,
     ...webphoneParams,
@@ -37,6 +39,7 @@ export default defineScenario({
     ],
     drainMs: p.ringMsMax + p.holdMsMax + p.graceMs,
     call: callPlan(p),
+    signalling: signallingPlan(p),
     platform: embeddedConfig(p),
     webphones: webphoneWish(p),
     agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: p.maxCallsPerWorker },

@@ -1,5 +1,6 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
 import { choice, defineScenario, flag, integer, number, text } from '../../harness/plan/scenario.js';
+import { signallingParams, signallingPlan } from '../../harness/plan/signalling.js';
 import type { FaultPlan, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
 import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
@@ -102,6 +103,7 @@ export default defineScenario({
     }),
     'registrar.retryAfterS': integer(1, { platform: true, unit: 's', doc: 'Retry-After of those 503s, at least' }),
     'registrar.retryAfterSpreadS': integer(9, { platform: true, unit: 's', doc: 'and up to this much more' }),
+    ...signallingParams,
     ...callParams,
     ...embeddedParams,
     ...webphoneParams,
@@ -150,6 +152,7 @@ export default defineScenario({
         retry,
         waves,
       },
+      signalling: signallingPlan(p),
       platform: { ...embeddedConfig(p), registrar },
       webphones: webphoneWish(p),
       agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: 1 },

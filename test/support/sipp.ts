@@ -50,6 +50,8 @@ export interface Sipp {
 interface SippOptions {
   host: string;
   calls: number;
+  /** t1: one TCP connection, tn: one for each call. Default: one UDP socket. */
+  transport?: 'u1' | 't1' | 'tn';
   /** Its own -timeout does not always end a scenario, so it is ended from outside. */
   limitMs?: number;
 }
@@ -63,7 +65,7 @@ export async function answerWithSipp(scenario: string, options: SippOptions): Pr
   void sipp.done.then(() => {
     over = true;
   });
-  while (!over && !isBound(options.host, port)) await sleep(20);
+  while (!over && !isBound(options, port)) await sleep(20);
   if (over) throw new Error(`SIPp ended at once: ${JSON.stringify(await sipp.done)}`);
   return sipp;
 }
@@ -74,10 +76,23 @@ export async function callWithSipp(target: string, options: SippOptions & { rate
   return start(args, await freePort(options.host), options);
 }
 
-function start(args: string[], port: number, { host, calls, limitMs = 60_000 }: SippOptions): Sipp {
+function start(args: string[], port: number, { host, calls, limitMs = 60_000, transport = 'u1' }: SippOptions): Sipp {
   const dir = mkdtempSync(join(tmpdir(), 'deadair-sipp-'));
   const [stats, errors] = [join(dir, 'stats.csv'), join(dir, 'errors.log')];
-  const common = ['-i', host, '-p', String(port), '-m', String(calls), '-nostdin', '-fd', '1'];
+  const common = [
+    '-i',
+    host,
+    '-p',
+    String(port),
+    '-m',
+    String(calls),
+    '-nostdin',
+    '-fd',
+    '1',
+    '-t',
+    transport,
+    ...(transport === 'tn' ? ['-max_socket', '1000'] : []),
+  ];
   const traces = ['-trace_stat', '-stf', stats, '-trace_err', '-error_file', errors];
   const child = spawn(SIPP!, [...args, ...common, ...traces], { cwd: dir, stdio: 'ignore' });
   live.add(child);
@@ -121,15 +136,15 @@ function lastStatistics(file: string): Pick<SippResult, 'created' | 'successful'
   };
 }
 
-/** /proc/net/udp has the address in host byte order of a little-endian machine: 127.0.0.1:5060 is 0100007F:13C4. */
-function isBound(host: string, port: number): boolean {
+/** /proc/net/udp and tcp have the address in host byte order of a little-endian machine: 127.0.0.1:5060 is 0100007F:13C4. */
+function isBound({ host, transport = 'u1' }: SippOptions, port: number): boolean {
   const hex = (n: number, width: number): string => n.toString(16).toUpperCase().padStart(width, '0');
   const address = host
     .split('.')
     .reverse()
     .map((part) => hex(Number(part), 2))
     .join('');
-  return read('/proc/net/udp').includes(` ${address}:${hex(port, 4)} `);
+  return read(transport === 'u1' ? '/proc/net/udp' : '/proc/net/tcp').includes(` ${address}:${hex(port, 4)} `);
 }
 
 function isProgram(file: string): boolean {
