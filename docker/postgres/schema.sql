@@ -19,17 +19,14 @@ CREATE VIEW htable_secret AS
 CREATE VIEW htable_cap AS
   SELECT domain AS key_name, 0 AS key_type, 0 AS value_type, call_cap::text AS key_value, 0 AS expires FROM tenant;
 
--- Asterisk's realtime: an endpoint and an address of record for each phone, reached through the edge. There ^3B is a semicolon, which would
--- separate two values.
+-- Asterisk's realtime: an endpoint for each phone, reached through the edge. There ^3B is a semicolon, which would separate two values.
+-- Asterisk asks for all columns of its own (mailboxes) at the start.
 CREATE VIEW ps_endpoints AS
   SELECT split_part(domain, '.', 1) || '-' || username AS id,
-         split_part(domain, '.', 1) || '-' || username AS aors,
          'from-edge' AS context, 'all' AS disallow, 'ulaw,alaw' AS allow, 'no' AS direct_media, 'yes' AS rtp_symmetric,
          '30' AS rtp_timeout, 'sip:' || current_setting('deadair.edge') || ':5060^3Blr' AS outbound_proxy,
          '' AS mailboxes
   FROM subscriber;
-CREATE VIEW ps_aors AS
-  SELECT split_part(domain, '.', 1) || '-' || username AS id, 'sip:' || username || '@' || domain AS contact FROM subscriber;
 
 -- Kamailio checks its tables' layouts against these numbers.
 CREATE TABLE version (table_name text PRIMARY KEY, table_version integer NOT NULL);
