@@ -19,6 +19,8 @@ export interface FleetPlan {
   runTag: string;
   maxCalls: number;
   call: CallPlan;
+  /** Where workers share an address they share out its ports; without it all are this worker's. */
+  mediaPorts?: { min: number; max: number };
   /** Callers; null in a worker that only answers. */
   callers: {
     ip: number;
@@ -67,6 +69,7 @@ export class Fleet implements Actor {
     registrations: RegistrationStore | null = null,
     streams: Wire | null = null,
   ) {
+    const { min: portMin, max: portMax } = plan.mediaPorts ?? { min: MEDIA_PORT_MIN, max: MEDIA_PORT_MAX };
     const media = (on: Wire, ip: number, maxLegs: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
       const engine = new MediaEngine({
@@ -79,7 +82,7 @@ export class Fleet implements Actor {
         ptimeMs: 20,
         ...(wire.kind === 'memory' ? {} : { clockUs: () => wire.nowUs() }),
       });
-      const ports: MediaPorts = on.openMedia({ ip, portMin: MEDIA_PORT_MIN, portMax: MEDIA_PORT_MAX }, engine.sink);
+      const ports: MediaPorts = on.openMedia({ ip, portMin, portMax }, engine.sink);
       engine.attach(ports);
       this.mediaKinds.push(ports.kind);
       this.#actors.push(engine);

@@ -23,12 +23,26 @@ export const SLOT_OPEN = 1;
 export const SLOT_DONE = 2;
 
 /** Every kind of record says when it began, and its outcome 0 is `open`. */
-interface Begun {
+export interface Begun {
   startedMs: number;
   outcome: number;
 }
 
-export class RecordStore<F extends string, R extends Begun> {
+/** A record that was read before its end; null when it had not begun. */
+export function asOpen<R extends Begun>(record: R, done: boolean): R | null {
+  if (done) return record;
+  return Number.isNaN(record.startedMs) ? null : { ...record, outcome: 0 };
+}
+
+/** What the control plane needs of a store: the real one, or the mirror of one that lies in another process. */
+export interface RecordSource<F extends string, R> {
+  /** Hands over every finished record, as bytes; `seen` may look at each where it lies. */
+  drainTo(log: RecordLog<F, R>, seen?: (bytes: Uint8Array, at: number) => void): number;
+  /** Records that are still open: for after the last drain. */
+  readOpen(take: (record: R) => void): number;
+}
+
+export class RecordStore<F extends string, R extends Begun> implements RecordSource<F, R> {
   readonly capacity: number;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
@@ -94,12 +108,16 @@ export class RecordStore<F extends string, R extends Begun> {
     return this.#drain((slot) => take(this.read(slot)));
   }
 
-  /** The same, as bytes; `seen` may look at the record in its slot. */
-  drainTo(log: RecordLog<F, R>, seen?: (slot: number) => void): number {
+  drainTo(log: RecordLog<F, R>, seen?: (bytes: Uint8Array, at: number) => void): number {
     return this.#drain((slot) => {
-      seen?.(slot);
+      seen?.(this.u8, this.at(slot));
       log.append(this.u8, this.at(slot));
     });
+  }
+
+  /** The same, each record only lent. */
+  drainBytes(take: (bytes: Uint8Array) => void): number {
+    return this.#drain((slot) => take(this.#bytesOf(slot)));
   }
 
   #drain(take: (slot: number) => void): number {
@@ -123,17 +141,33 @@ export class RecordStore<F extends string, R extends Begun> {
    * worker was killed before it could hand it over is among them, as it ended; one that had not begun is not.
    */
   readOpen(take: (record: R) => void): number {
+    return this.#open((slot, done) => {
+      const record = asOpen(this.read(slot), done);
+      if (record !== null) take(record);
+      return record !== null;
+    });
+  }
+
+  /** The same as bytes that are only lent, begun or not, and whether each was over. */
+  openBytes(take: (bytes: Uint8Array, done: boolean) => void): number {
+    return this.#open((slot, done) => {
+      take(this.#bytesOf(slot), done);
+      return true;
+    });
+  }
+
+  #open(take: (slot: number, done: boolean) => boolean): number {
     let count = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
       const state = Atomics.load(this.#states, slot);
-      if (state === SLOT_FREE) continue;
-      const record = this.read(slot);
-      if (state === SLOT_DONE) take(record);
-      else if (Number.isNaN(record.startedMs)) continue;
-      else take({ ...record, outcome: 0 });
-      count++;
+      if (state !== SLOT_FREE && take(slot, state === SLOT_DONE)) count++;
     }
     return count;
+  }
+
+  #bytesOf(slot: number): Uint8Array {
+    const start = this.at(slot);
+    return this.u8.subarray(start, start + this.#bytes);
   }
 
   /** Byte offset of a slot in the views. */

@@ -52,8 +52,8 @@ const completedAs = OUTCOMES.indexOf('completed');
 let completed = 0;
 const log = new RecordLog<LegField, Leg>(LEG_LAYOUT);
 const drain = (): void => {
-  legs.store.drainTo(log, (slot) => {
-    if (legs.store.u8[legs.store.at(slot) + LEG_OFFSETS.outcome] === completedAs) completed++;
+  legs.store.drainTo(log, (bytes, at) => {
+    if (bytes[at + LEG_OFFSETS.outcome] === completedAs) completed++;
   });
 };
 await sleep((control.t0Us - monotonicUs()) / 1000 - 1);

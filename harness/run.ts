@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadFaults } from './collect/faults.js';
 import type { EnvRecord } from './collect/schema.js';
 import { RunStore } from './collect/store.js';
-import { answersOf } from './engine/fleets.js';
+import { readLab } from './engine/lab.js';
 import { runReal } from './engine/real.js';
 import { runSimulated } from './engine/simulated.js';
 import type { EngineOptions, EngineOutcome } from './engine/types.js';
@@ -36,6 +36,8 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
   const runDir = join(options.outDir, plan.runId);
   if (existsSync(runDir))
     throw new HarnessError('BAD_PLAN', `${runDir} exists already: a run never overwrites another`);
+  // A stack that cannot be used leaves no directory.
+  if (plan.target.kind === 'stack') readLab(plan.target);
   const store = new RunStore(runDir);
   store.writeJson('plan.json', plan);
   const startedAt = new Date().toISOString();
@@ -56,7 +58,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     ...(engine.registrations === null ? {} : { registrations: engine.registrations }),
     generator: engine.generator,
     sources: engine.sources,
-    callee: answersOf(plan) ? 'agents' : 'target',
+    callee: engine.callee,
     media: plan.call.media,
   };
   store.writeJson('env.json', env);

@@ -1,20 +1,11 @@
 /** What `doctor` looks at. Each check reads and never changes anything. */
 import { createSocket } from 'node:dgram';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findKamailio, KAMAILIO_MISSING } from '../lab/kamailio/kamailio.js';
-
-export interface Check {
-  name: string;
-  state: 'ok' | 'warn' | 'missing';
-  found: string;
-  /** What to do about it; empty when it is ok. */
-  mend: string;
-  /** The main job cannot run while it is missing. */
-  required: boolean;
-}
+import { type Check, check } from './check.js';
+import { labChecks } from './checks-lab.js';
 
 /** RTP of a few hundred calls comes in bursts; the usual default of 208 KiB holds about 2 ms of 1,000 legs' worth. */
 const RMEM_WANTED = 4 * 1024 * 1024;
@@ -35,19 +26,8 @@ export async function runChecks(): Promise<Check[]> {
     cores(),
     sipp(),
     kamailio(),
-    await docker(),
+    ...(await labChecks()),
   ];
-}
-
-function check(
-  name: string,
-  ok: boolean,
-  found: string,
-  mend: string,
-  bad: 'warn' | 'missing',
-  required = false,
-): Check {
-  return { name, state: ok ? 'ok' : bad, found, mend: ok ? '' : mend, required };
 }
 
 export function nodeVersion(version: string): Check {
@@ -144,21 +124,6 @@ function kamailio(): Check {
     `only for --stack kamailio: ${KAMAILIO_MISSING}`,
     'missing',
   );
-}
-
-async function docker(): Promise<Check> {
-  const socketPath = (process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
-  const why = await new Promise<string | undefined>((resolve) => {
-    const ping = request({ socketPath, path: '/_ping', timeout: 1000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200 ? undefined : `status ${response.statusCode}`);
-    });
-    ping.once('timeout', () => ping.destroy(new Error('no answer in 1 s')));
-    ping.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    ping.end();
-  });
-  const mend = 'only for Docker stacks, not for the embedded one: start dockerd, or set DOCKER_HOST';
-  return check('Docker', why === undefined, why ?? socketPath, mend, 'missing');
 }
 
 function isExecutable(file: string): boolean {

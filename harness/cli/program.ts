@@ -9,6 +9,7 @@ import { addQuery } from './query.js';
 import { addRun } from './run.js';
 import { addScenarios } from './scenarios.js';
 import { addScore } from './score.js';
+import { addStack } from './stack.js';
 import { addUas } from './uas.js';
 
 const EXIT_CODES = `
@@ -32,7 +33,8 @@ export function buildProgram(): Command {
             .replace(/\s*\n\s*/g, ' '),
         ),
     });
-  for (const add of [addRun, addDemo, addAutopsy, addQuery, addScenarios, addScore, addDoctor, addUas]) add(program);
+  for (const add of [addRun, addDemo, addAutopsy, addQuery, addScenarios, addScore, addDoctor, addStack, addUas])
+    add(program);
   return program;
 }
 

@@ -4,9 +4,11 @@ import { EXIT } from '../errors.js';
 import type { PlanOptions } from '../plan/resolve.js';
 import { onInterrupt } from './interrupt.js';
 import { makeOutDir } from './out-dir.js';
-import { printResult } from './output.js';
+import { printResult, tell } from './output.js';
+import { addRoleOptions, type RoleFlags, rolesOf } from './stack.js';
 
-interface RunFlags extends PlanOptions {
+interface RunFlags extends PlanOptions, RoleFlags {
+  keep?: boolean;
   out: string;
   compare?: string | true;
   json?: boolean;
@@ -16,14 +18,16 @@ interface RunFlags extends PlanOptions {
 const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 export function addRun(program: Command): void {
-  program
+  const command = program
     .command('run')
     .description('place the calls of a scenario, and say what became of them and why')
     .argument('<scenario>', 'a name from `deadair scenarios`, or the path of your own .ts file')
     .option(
       '--stack <name>',
-      'platform to bring up: embedded (the default), or kamailio (the one of this machine, on loopback)',
+      'platform to bring up: embedded (the default), kamailio (of this machine, on loopback), or in Docker naive, blueprint, or the path of a Compose file',
     )
+    .option('--keep', 'a stack in Docker stays when the run is over')
+    .option('--env <NAME=VALUE>', "a variable of the stack's file; may be repeated", list)
     .option('--target <sip-uri>', 'call this instead of a platform of ours, for example sip:service@127.0.0.1:5060')
     .option('--incident <name>', 'what goes wrong (default: none)')
     .option('--cured', 'the same incident with its cure in place')
@@ -44,6 +48,7 @@ export function addRun(program: Command): void {
     .option('--authorise <host>', 'allow a target outside 127.0.0.0/8; names exactly that host')
     .option('--log-file <file>', 'log here instead of to standard error')
     .action(run);
+  addRoleOptions(command);
 }
 
 async function run(ref: string, flags: RunFlags): Promise<void> {
@@ -63,7 +68,7 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
     import('./progress.js'),
     import('../run.js'),
   ]);
-  const plan = resolvePlan(await loadScenario(ref), flags);
+  const plan = resolvePlan(await loadScenario(ref), { ...flags, roles: rolesOf(flags) });
   const outDir = makeOutDir(flags.out);
   const log = openLog(flags.logFile);
   const progress = progressPrinter(process.stderr);
@@ -73,6 +78,8 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
       outDir,
       onProgress: (p) => progress.update(plan.scenario, p),
       signal: interrupt.signal,
+      onStack: tell,
+      keepStack: flags.keep ?? false,
       log,
     });
     progress.done();

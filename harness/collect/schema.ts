@@ -39,6 +39,12 @@ export interface TelemetryRow {
  *          unreachable (1 in an outage), heard_total (datagrams), unheard_total
  *          of a --target on this machine, from /proc/net/udp: socket_dropped_total and queued_bytes
  */
+/**
+ * A stack in Docker says of itself, once a second, `source: metric, ...` (instance: the service):
+ *   relay: calls, ports_used, ports_max, packets_total, packet_errors_total, one_way_total, zero_packet_streams_total,
+ *          closed_by_timeout_total (RTPengine)
+ *   node:  calls, legs_total (channels that ended), and of those rtp_received_total, rtp_sent_total, rtp_lost_total (Asterisk)
+ */
 /** Those that a run of calls wants. */
 export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;
 

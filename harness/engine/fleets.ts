@@ -12,7 +12,7 @@ import { targetAddress } from './target.js';
  * Places of called parties. A call whose ACK or BYE was lost holds its place for 64*T1 after its caller's is free again,
  * so they have more of them than callers.
  */
-function calleeRoom(maxCalls: number): number {
+export function calleeRoom(maxCalls: number): number {
   return maxCalls + Math.max(64, maxCalls >> 2);
 }
 
@@ -69,7 +69,7 @@ export function fleetPlans(
 
 /** Are the called parties ours? */
 export function answersOf({ target }: RunPlan): boolean {
-  return target.kind === 'embedded' || target.stack !== undefined;
+  return target.kind === 'embedded' || (target.kind === 'sip' && target.stack !== undefined);
 }
 
 /** Called parties behind a stack that we brought up; a target of the user's has its own. */

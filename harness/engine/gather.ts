@@ -2,18 +2,18 @@ import { COUNTERS, type Counters, quantileUs } from '../../agents/counters.js';
 import { LEG_LAYOUT, LEG_OFFSETS, type Leg, type LegField, OUTCOMES, ROLE } from '../../agents/record.js';
 import { RecordLog } from '../../agents/record-reader.js';
 import { REGISTRATION_LAYOUT, type Registration, type RegistrationField } from '../../agents/registration-record.js';
-import type { LegStore, RegistrationStore } from '../../agents/store.js';
+import type { RecordSource } from '../../agents/store.js';
 import type { FrameRow, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 import type { PhonesProgress } from './types.js';
 
 const OPEN = OUTCOMES.indexOf('open');
 
-/** One agents' worker as the collector sees it: shared memory, readable even when the worker is dead. */
+/** One agents' worker as the collector sees it: memory that stays readable when the worker is dead. */
 export interface GatheredWorker {
   name: string;
-  legs: LegStore;
-  registrations: RegistrationStore | null;
+  legs: RecordSource<LegField, Leg>;
+  registrations: RecordSource<RegistrationField, Registration> | null;
   counters: Counters;
   /** Arrivals of this worker, ms, so that what a dead worker never offered is known. */
   arrivals: Float64Array;
@@ -46,9 +46,8 @@ export class Gatherer {
 
   poll(tMs: number): void {
     for (const w of this.workers) {
-      const { u8 } = w.legs;
-      w.legs.drainTo(this.#legs, (slot) => {
-        if (u8[w.legs.at(slot) + LEG_OFFSETS.role] === ROLE.CALLER) w.ended++;
+      w.legs.drainTo(this.#legs, (bytes, at) => {
+        if (bytes[at + LEG_OFFSETS.role] === ROLE.CALLER) w.ended++;
       });
       w.registrations?.drainTo(this.#registrations);
     }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { COMMAND, SnapshotRing, STATE } from '../../agents/control.js';
+import { SnapshotRing, STATE } from '../../agents/control.js';
 import { Counters, quantileUs } from '../../agents/counters.js';
 import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { ipFromString } from '../../agents/wire/types.js';
@@ -14,9 +14,12 @@ import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers, type UserRow } from '../plan/users.js';
+import type { AgentHost } from './agent-host.js';
 import { FaultSchedule } from './faults.js';
-import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
+import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
+import { onStack } from './lab.js';
+import type { LabTelemetry } from './lab-telemetry.js';
 import { streamPlan } from './streams.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
@@ -45,6 +48,12 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const shared = new SharedArrayBuffer(instants.byteLength);
   const arrivals = new Float64Array(shared);
   arrivals.set(instants);
+  if (plan.target.kind === 'stack') {
+    return onStack(plan, arrivals, store, options, async (parts) => {
+      const webphones = null;
+      return conduct(plan, store, options, { ...parts, webphones });
+    });
+  }
 
   const users = plannedUsers(plan);
   const gatherer = new Gatherer(store);
@@ -109,13 +118,15 @@ function startPlatform(plan: RunPlan, addresses: Addresses, users: UserRow[] | n
 export const CDR_FILE = 'cdr.sqlite';
 const SUBSCRIBER_FILE = 'subscribers.sqlite';
 
-interface Parts {
+export interface Parts {
   gatherer: Gatherer;
   platform: Platform | null;
   webphones: WebphoneRun | null;
-  agents: Thread[];
-  threads: Thread[];
+  agents: AgentHost[];
+  threads: AgentHost[];
   arrivals: Float64Array;
+  /** Of a stack in Docker: where calls go, and whether the called parties are ours. */
+  lab?: { at: string; callee: EngineOutcome['callee']; telemetry: LabTelemetry };
 }
 
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
@@ -143,6 +154,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     gatherer.poll(tMs);
     webphones?.poll();
     drainTelemetry(platform, store, faults);
+    parts.lab?.telemetry.poll(tMs);
     if (drops !== null && plan.registrations !== undefined) readDrops(drops, tMs, store);
     if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals(plan.registrations?.phones) });
     for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
@@ -150,22 +162,23 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     if (interrupted === null && options.signal?.aborted) {
       interrupted = 'interrupted';
       hangUpAtMs = tMs;
-      for (const t of [...agents, webphones?.thread]) if (t !== undefined) t.control.command = COMMAND.HANG_UP;
+      for (const t of [...agents, webphones?.thread]) t?.hangUp();
     }
-    silent ??= silenceOf(plan, gatherer, tMs, parts.arrivals[0] ?? 0);
+    silent ??= silenceOf(plan, parts, tMs);
     const alive = agents.filter((a) => a.died === null);
-    const idle = alive.every((a) => a.control.state === STATE.IDLE) && (webphones?.idle ?? true);
+    const idle = alive.every((a) => a.state === STATE.IDLE) && (webphones?.idle ?? true);
     if (idle && (tMs > lastMs || interrupted !== null)) break;
     if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
   }
   // Refused calls end at once: the run may be over before it was time to ask.
-  if (interrupted === null) silent ??= silenceOf(plan, gatherer, Number.POSITIVE_INFINITY, 0);
+  if (interrupted === null) silent ??= silenceOf(plan, parts, Number.POSITIVE_INFINITY);
   await faults.undo();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
   await Promise.all([...agents, webphones?.thread].map((t) => t?.stop()));
   for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
   const durationMs = clockMs();
+  await parts.lab?.telemetry.finish(durationMs);
   if (platform !== null) await platform.thread.stop();
   drainTelemetry(platform, store, faults);
   faults.finish();
@@ -182,7 +195,8 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
       ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
     },
     interrupted,
-    sources: [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
+    sources: parts.lab?.telemetry.sources ?? [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
+    callee: parts.lab?.callee ?? (answersOf(plan) ? 'agents' : 'target'),
     silent,
   };
 }
@@ -212,7 +226,7 @@ function readDrops(drops: UdpDrops, tMs: number, store: RunStore): void {
   store.addTelemetry({ ...of, metric: 'queued_bytes', value: reading.queuedBytes });
 }
 
-function noteDeath(gatherer: Gatherer, i: number, agent: Thread, options: EngineOptions): void {
+function noteDeath(gatherer: Gatherer, i: number, agent: AgentHost, options: EngineOptions): void {
   const worker = gatherer.workers[i]!;
   if (agent.died === null || worker.died) return;
   worker.died = true;
@@ -220,26 +234,27 @@ function noteDeath(gatherer: Gatherer, i: number, agent: Thread, options: Engine
 }
 
 /** Nothing came back at all: said at once when ICMP said that nobody listens, else when it has had time enough. */
-function silenceOf(plan: RunPlan, gatherer: Gatherer, tMs: number, firstMs: number): string | null {
+function silenceOf({ target, signalling }: RunPlan, { lab, gatherer, arrivals }: Parts, tMs: number): string | null {
+  const firstMs = arrivals[0] ?? 0;
+  const at = target.kind === 'sip' ? `${target.host}:${target.port}` : lab?.at;
   const begun = gatherer.sum('started') + gatherer.sum('registrationsStarted');
-  if (plan.target.kind !== 'sip' || begun === 0 || gatherer.sum('sipReceived') > 0) return null;
-  const { host, port } = plan.target;
-  const transport = plan.signalling?.transport ?? 'udp';
+  if (at === undefined || begun === 0 || gatherer.sum('sipReceived') > 0) return null;
+  const transport = signalling?.transport ?? 'udp';
   if (gatherer.sum('connectionsTlsFailed') > 0 && gatherer.sum('connectionsMade') === 0 && tMs > firstMs + 1_000) {
-    return `${host}:${port} does not answer: the TLS handshake failed; give its authority with --set tls_ca=FILE, or try --set tls_verify=off`;
+    return `${at} does not answer: the TLS handshake failed; give its authority with --set tls_ca=FILE, or try --set tls_verify=off`;
   }
   if (
     gatherer.sum('connectionsWebSocketFailed') > 0 &&
     gatherer.sum('connectionsMade') === 0 &&
     tMs > firstMs + 1_000
   ) {
-    return `${host}:${port} does not answer: it accepts no WebSocket of sub-protocol sip`;
+    return `${at} does not answer: it accepts no WebSocket of sub-protocol sip`;
   }
   if (gatherer.sum('unreachable') > 0 && tMs > firstMs + 1_000) {
     return transport === 'udp'
-      ? `${host}:${port} does not answer: nothing listens on that UDP port (ICMP port unreachable)`
-      : `${host}:${port} does not answer: nothing listens on that TCP port (connection refused)`;
+      ? `${at} does not answer: nothing listens on that UDP port (ICMP port unreachable)`
+      : `${at} does not answer: nothing listens on that TCP port (connection refused)`;
   }
   if (tMs < firstMs + SILENT_MS) return null;
-  return `${host}:${port} does not answer: no reply to any request in ${SILENT_MS / 1000} s; check address, port and firewall`;
+  return `${at} does not answer: no reply to any request in ${SILENT_MS / 1000} s; check address, port and firewall`;
 }

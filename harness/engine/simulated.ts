@@ -119,6 +119,7 @@ export function runSimulated(
     generator: gatherer.generator('memory', media),
     interrupted,
     sources: [...new Set(platform.metrics.map((m) => m.source))],
+    callee: 'agents',
     silent: null,
   };
 }

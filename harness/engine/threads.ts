@@ -5,14 +5,13 @@ import type { WorkerMessage } from '../../agents/thread.js';
 import { monotonicUs } from '../clock.js';
 import { entryArgs } from '../entry.js';
 import { type ErrorCode, HarnessError } from '../errors.js';
-
-type Ready = Extract<WorkerMessage, { kind: 'ready' }>;
+import type { AgentHost, Ready } from './agent-host.js';
 
 const LOAD_MS = 20_000;
 const STOP_MS = 5_000;
 
 /** A worker thread of ours, from its start to its end. */
-export class Thread {
+export class Thread implements AgentHost {
   readonly control = new Control();
   readonly worker: Worker;
   /** Why it is gone, when it went before it was told to. */
@@ -61,6 +60,19 @@ export class Thread {
     return this.control.state >= STATE.LOADED || this.died !== null;
   }
 
+  get state(): number {
+    return this.control.state;
+  }
+
+  go(t0Us: number): void {
+    this.control.t0Us = t0Us;
+    this.control.command = COMMAND.GO;
+  }
+
+  hangUp(): void {
+    this.control.command = COMMAND.HANG_UP;
+  }
+
   async stop(): Promise<void> {
     this.control.command = COMMAND.STOP;
     const timer = setTimeout(() => {
@@ -73,7 +85,7 @@ export class Thread {
 }
 
 /** Waits until every thread has loaded its code, and sets them off together; t0, `leadUs` from now, is theirs and returned. */
-export async function letGo(threads: readonly Thread[], leadUs: number): Promise<number> {
+export async function letGo(threads: readonly AgentHost[], leadUs: number): Promise<number> {
   const untilUs = monotonicUs() + LOAD_MS * 1000;
   while (!threads.every((t) => t.loaded)) {
     if (monotonicUs() > untilUs)
@@ -82,9 +94,6 @@ export async function letGo(threads: readonly Thread[], leadUs: number): Promise
   }
   for (const t of threads) if (t.died !== null) throw new HarnessError('WORKER_DIED', `${t.name}: ${t.died}`);
   const t0Us = monotonicUs() + leadUs;
-  for (const t of threads) {
-    t.control.t0Us = t0Us;
-    t.control.command = COMMAND.GO;
-  }
+  for (const t of threads) t.go(t0Us);
   return t0Us;
 }

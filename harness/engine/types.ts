@@ -30,6 +30,10 @@ export interface EngineOptions {
   log?: Logger;
   /** PEM file of the authority of a stack that we brought up. */
   ca?: string;
+  /** What becomes of a stack in Docker, for the person at the terminal. */
+  onStack?: (line: string) => void;
+  /** The stack stays when the run is over. */
+  keepStack?: boolean;
   /** For tests that end a worker in mid-run. */
   onWorkers?: (agents: Worker[]) => void;
 }
@@ -43,6 +47,8 @@ export interface EngineOutcome {
   generator: GeneratorRecord;
   interrupted: string | null;
   sources: string[];
+  /** Are the called parties ours too, so that both ends of a call are seen? */
+  callee: 'agents' | 'target';
   /** Why the target is held to be silent; null when it answered. */
   silent: string | null;
 }

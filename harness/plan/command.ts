@@ -8,6 +8,8 @@ export function commandLine(scenario: string, options: PlanOptions & { seed: num
     if (value !== undefined) words.push(name, value);
   };
   add('--stack', options.stack);
+  for (const [role, service] of Object.entries(options.roles ?? {})) add(`--${role}`, service);
+  for (const assignment of options.env ?? []) add('--env', assignment);
   add('--target', options.target);
   add('--authorise', options.authorise);
   add('--incident', options.incident === NO_INCIDENT ? undefined : options.incident);

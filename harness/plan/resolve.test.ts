@@ -118,10 +118,23 @@ describe('one line for', () => {
     ['a seed', { seed: 'x' }, 'BAD_PLAN', '--seed x: must be a whole number from 0 to 4294967295'],
     ['a backend', { mediaBackend: 'x' }, 'BAD_PLAN', '--media-backend x: must be one of auto, raw, sockets, dgram'],
     [
-      'a stack',
-      { stack: 'docker' },
+      'a variable of no stack',
+      { env: ['TRUNK_CPS=5'] },
       'BAD_PLAN',
-      '--stack docker: there is embedded and kamailio; for a platform of your own use --target <sip-uri>',
+      '--env and the roles of services are of a stack in Docker: name it with --stack',
+    ],
+    ['a variable without a value', { stack: 'naive', env: ['A'] }, 'BAD_PLAN', '--env A: expected NAME=VALUE'],
+    [
+      'a simulated stack',
+      { stack: 'naive', simulate: true },
+      'BAD_PLAN',
+      '--simulate and --stack naive exclude each other: a simulated run has no network',
+    ],
+    [
+      'a limit that stacks do not have',
+      { stack: 'naive', set: ['nodes=3'] },
+      'BAD_PLAN',
+      '--set nodes=3: is of the embedded platform; a stack has nat.maxSessions, trunk.cps, trunk.channels, relay.ports, and its own variables by --env',
     ],
     ['both', { stack: 'embedded', target: 'sip:127.0.0.1' }, 'BAD_PLAN', '--stack and --target exclude each other'],
     [

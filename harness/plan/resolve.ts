@@ -10,6 +10,7 @@ import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
 import { DEFAULT_PORT, signallingOf } from './signalling.js';
+import { stackTarget } from './stack.js';
 import { parseTarget } from './target.js';
 import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
 import { readUsers } from './users.js';
@@ -18,6 +19,10 @@ import { planWebphones, WEBPHONE_BUDGETS } from './webphones.js';
 /** What the command line says, still unchecked. */
 export interface PlanOptions {
   stack?: string;
+  /** Of a stack of the user's own: role -> service. */
+  roles?: Readonly<Record<string, string>>;
+  /** Variables of a stack's file: NAME=VALUE. */
+  env?: readonly string[];
   target?: string;
   incident?: string;
   cured?: boolean;
@@ -37,7 +42,7 @@ export interface Stamp {
   suffix: string;
 }
 
-/** Platforms that we bring up ourselves. */
+/** Platforms that need no Docker; every other name is a stack in it. */
 const STACKS = ['embedded', 'kamailio'];
 const BACKENDS: readonly string[] = ['auto', 'raw', 'sockets', 'dgram'] satisfies MediaBackend[];
 const DEFAULT_AGENTS = { callerWorkers: 1, maxCallsPerWorker: 4096 };
@@ -56,6 +61,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const params: Record<string, ParamValue> = {};
   for (const [key, param] of Object.entries(scenario.params)) params[key] = param.default;
   Object.assign(params, incident.set, cure);
+  const platformParams: Record<string, ParamValue> = {};
   for (const assignment of options.set ?? []) {
     const { key, value } = parseSet(assignment, scenario.params);
     const instead = replacementOf(options);
@@ -66,6 +72,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       );
     }
     params[key] = value;
+    if (scenario.params[key]?.platform) platformParams[key] = value;
   }
 
   const raw: unknown = callScenario(loaded, 'build()', () => scenario.build({ ...params }));
@@ -74,7 +81,12 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
   const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
-  const target = targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
+  const target = onStack(options)
+    ? stackTarget(options, platformParams, { ...(incident.set as Record<string, ParamValue>), ...cure })
+    : targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
+  if (target.kind === 'stack' && built.registrations !== undefined) {
+    throw new HarnessError('BAD_PLAN', `${where}: its phones register, which they do on the embedded platform only`);
+  }
   const signalling = signallingOf(built.signalling, target, options);
   const webphones = planWebphones(built.webphones, target, built, options.authorise);
   const budgets =
@@ -142,18 +154,21 @@ export function freshStamp(): Stamp {
 
 function checkChoices(options: PlanOptions): void {
   const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', why);
-  if (options.stack !== undefined && !STACKS.includes(options.stack)) {
-    const there = `there is ${STACKS.join(' and ')}${didYouMean(options.stack, STACKS)}`;
-    throw bad(`--stack ${options.stack}: ${there}; for a platform of your own use --target <sip-uri>`);
-  }
   if (options.stack !== undefined && options.target !== undefined) throw bad('--stack and --target exclude each other');
-  const instead = replacementOf(options);
+  if (!onStack(options) && (options.env !== undefined || Object.keys(options.roles ?? {}).length > 0)) {
+    throw bad('--env and the roles of services are of a stack in Docker: name it with --stack');
+  }
+  const instead = onStack(options) ? `--stack ${options.stack}` : replacementOf(options);
   if (options.simulate && instead !== undefined) {
     throw bad(`--simulate and ${instead} exclude each other: a simulated run has no network`);
   }
   if (options.mediaBackend !== undefined && !BACKENDS.includes(options.mediaBackend)) {
     throw bad(`--media-backend ${options.mediaBackend}: must be one of ${BACKENDS.join(', ')}`);
   }
+}
+
+function onStack(options: PlanOptions): options is PlanOptions & { stack: string } {
+  return options.stack !== undefined && !STACKS.includes(options.stack);
 }
 
 function findIncident(loaded: LoadedScenario, name: string): Incident {

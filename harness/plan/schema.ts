@@ -251,6 +251,12 @@ const planSchema = z.strictObject({
       port,
       stack: z.literal('kamailio').exactOptional(),
     }),
+    z.strictObject({
+      kind: z.literal('stack'),
+      stack: z.string(),
+      roles: z.record(z.string(), z.string()),
+      settings: z.array(z.strictObject({ what: z.string(), variables: z.record(z.string(), z.string()) })),
+    }),
   ]),
   arrivals: z.array(stage).min(1),
   drainMs: ms,

@@ -224,7 +224,19 @@ export type TargetPlan =
    * `host` is an IPv4 address; the operator names anything outside loopback with --authorise. With `stack` we bring the
    * target up there ourselves.
    */
-  | { kind: 'sip'; uri: string; host: string; port: number; stack?: 'kamailio'; transport?: Transport };
+  | { kind: 'sip'; uri: string; host: string; port: number; stack?: 'kamailio'; transport?: Transport }
+  | StackTarget;
+
+/** A platform of real parts in Docker. */
+export interface StackTarget {
+  kind: 'stack';
+  /** A name of ours, or the path of a Compose file. */
+  stack: string;
+  /** Role -> service, for a file that does not say it by labels. */
+  roles: Record<string, string>;
+  /** Variables of the file, over those of the environment; of each setting it has to have one at least. */
+  settings: { what: string; variables: Record<string, string> }[];
+}
 
 /** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
 export type FaultPlan = { kind: 'db-lock' | 'registrar-outage'; atMs: number; forMs: number };

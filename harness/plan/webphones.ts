@@ -96,6 +96,9 @@ function serverOf({ server, transport }: WebphoneWish, target: TargetPlan, autho
   if (target.kind === 'embedded') {
     throw bad('webphones: the embedded platform does not speak WebSocket; use --stack kamailio, or --target');
   }
+  if (target.kind === 'stack') {
+    throw bad('webphones: no stack in Docker speaks WebSocket; use --stack kamailio, or --target');
+  }
   if (target.stack === 'kamailio') {
     if (server !== '') throw bad('webphones.server: --stack kamailio has a server of its own; leave it out');
     return `${transport}://${target.host}:${KAMAILIO_PORTS[transport]}`;
