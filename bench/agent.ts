@@ -1,5 +1,4 @@
 /** The measured generator: one agents' thread and its collector, as `deadair run` has them, in a process of its own. */
-import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, STATE } from '../agents/control.js';
 import { Counters, quantileUs } from '../agents/counters.js';
@@ -11,7 +10,7 @@ import { monotonicUs } from '../harness/clock.js';
 import { legCapacity } from '../harness/engine/gather.js';
 import { Thread } from '../harness/engine/threads.js';
 import { callerPlan, evenArrivals } from './plan.js';
-import { cpuOf } from './proc.js';
+import { cpuOf, threadIds } from './proc.js';
 import type { AgentLine, AgentTask } from './task.js';
 
 /** From GO to the first arrival: the thread builds its tables meanwhile, which are no part of the load. */
@@ -22,7 +21,6 @@ const DRAIN_MS = 40_000;
 
 const task = JSON.parse(process.argv[2]!) as AgentTask;
 const say = (line: AgentLine): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
-const threadIds = (): string[] => readdirSync('/proc/self/task');
 
 const arrivals = evenArrivals(task);
 const capacity = legCapacity(task.maxCalls, 1);

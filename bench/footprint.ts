@@ -6,6 +6,7 @@ import { DgramWire } from '../agents/wire/dgram.js';
 import { runBlocking } from '../agents/wire/loop.js';
 import { openWire } from '../agents/wire/open.js';
 import { legCapacity } from '../harness/engine/gather.js';
+import { memory } from './footprint-memory.js';
 import { callerPlan, evenArrivals } from './plan.js';
 import type { AgentTask, FootprintLine } from './task.js';
 
@@ -36,9 +37,3 @@ runBlocking(
 );
 wire.close();
 process.stdout.write(`${JSON.stringify(line)}\n`);
-
-function memory(): { rss: number; heap: number } {
-  globalThis.gc?.();
-  const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed + external };
-}

@@ -1,5 +1,5 @@
 /** What /proc tells about processes (proc(5)). Linux only, as the wires that are measured. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks to the second of the figures in /proc: USER_HZ, 100 on every architecture that we run on. */
 const TICKS = 100;
@@ -14,6 +14,11 @@ function fieldsOf(path: string): string[] {
 export function cpuOf(path: string): number {
   const fields = fieldsOf(path);
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** Of this process. */
+export function threadIds(): string[] {
+  return readdirSync('/proc/self/task');
 }
 
 /** CPU of all children of this process that have ended, from exec to exit, seconds. */

@@ -35,6 +35,31 @@ export interface Lateness {
   max: number;
 }
 
+/** A registrar process serves the users of a CSV. */
+export interface RegistrarTask {
+  ip: string;
+  port: number;
+  users: string;
+}
+
+/** A process of our phones: those of the CSV register once, `rate` a second. */
+export interface RegisterTask {
+  localIp: string;
+  targetIp: string;
+  targetPort: number;
+  users: string;
+  phones: number;
+  rate: number;
+  phonesPerSocket: number;
+}
+
+export interface RegisterResult {
+  registered: number;
+  retransmits: number;
+  loadCpuS: number;
+  threadCpuS: number;
+}
+
 /** What a process with `up` calls takes, bytes, beside what it took before it had any tables. */
 export interface FootprintLine {
   up: number;

@@ -3,7 +3,7 @@ import { ipFromString, ipToString } from '../../agents/wire/types.js';
 import type { Addresses, Endpoint } from '../lab/embedded/addresses.js';
 import { arrivalsEndMs } from '../plan/arrivals.js';
 import { trunkOf } from '../plan/target.js';
-import type { RunPlan } from '../plan/types.js';
+import type { RegistrationPlan, RunPlan } from '../plan/types.js';
 import type { UserRow } from '../plan/users.js';
 import { legCapacity } from './gather.js';
 import { targetAddress } from './target.js';
@@ -93,9 +93,9 @@ function registrantsOf(
 }
 
 /** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */
-export function registrationCapacity(plan: RunPlan): number {
-  if (plan.registrations === undefined) return 0;
-  const share = Math.ceil(plan.registrations.phones / plan.agents.callerWorkers);
+export function registrationCapacity(plan: RegistrationPlan | undefined, workers: number): number {
+  if (plan === undefined) return 0;
+  const share = Math.ceil(plan.phones / workers);
   let n = 1024;
   while (n < share * 4) n *= 2;
   return n;

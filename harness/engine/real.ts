@@ -62,7 +62,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
     fleet.streams = streamPlan(plan, fleet, null);
     const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
-    const rows = registrationCapacity(plan);
+    const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);
     const registrations = rows === 0 ? null : RegistrationStore.create(rows);
     const counters = new Counters();
     const { first, stride } = fleet.callers!;

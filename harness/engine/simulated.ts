@@ -74,7 +74,7 @@ export function runSimulated(
     const capacity = legRoom(fleetPlan);
     const { store: legs } = LegStore.create(capacity);
     const counters = new Counters();
-    const rows = registrationCapacity(plan);
+    const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);
     const registrations = rows === 0 ? null : RegistrationStore.create(rows).store;
     const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us, registrations);
     world.add(fleet, wire);
