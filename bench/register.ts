@@ -1,7 +1,7 @@
 /** The measured phones: one agents' thread and its collector, as `deadair run` has them, in a process of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COMMAND, STATE } from '../agents/control.js';
-import { Counters } from '../agents/counters.js';
+import { Counters, quantileUs } from '../agents/counters.js';
 import { LegStore, RegistrationStore } from '../agents/store.js';
 import type { AgentsData } from '../agents/worker.js';
 import { monotonicUs } from '../harness/clock.js';
@@ -11,7 +11,7 @@ import { phonesPlan } from './plan.js';
 import { cpuOf, threadIds } from './proc.js';
 import type { RegisterResult, RegisterTask } from './task.js';
 
-const LEAD_US = 1_500_000;
+const LEAD_US = 3_000_000;
 const POLL_MS = 50;
 /** Timer F: what is not registered by then was lost. */
 const DRAIN_MS = 40_000;
@@ -58,5 +58,6 @@ const result: RegisterResult = {
   retransmits: counters.get('registerRetransmits'),
   loadCpuS: (user + system) / 1e6,
   threadCpuS,
+  latenessP99Ms: quantileUs([counters.callLateness], 0.99) / 1000,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -58,6 +58,7 @@ export interface RegisterResult {
   retransmits: number;
   loadCpuS: number;
   threadCpuS: number;
+  latenessP99Ms: number;
 }
 
 /** What a process with `up` calls takes, bytes, beside what it took before it had any tables. */
