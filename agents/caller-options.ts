@@ -14,6 +14,8 @@ export interface CallerOptions {
   /** 'host:port' of the Request-URI; the user is `user`, or the call's number when null. */
   domain: string;
   user: string | null;
+  /** User part of who is called, by the call's number; absent: `user`. */
+  dial?: (callNo: number) => Uint8Array;
   /** Instants of all arrivals, ms since t0; this worker takes first, first+stride, ... */
   arrivals: Float64Array;
   first: number;

@@ -1,6 +1,6 @@
 import type { CallPlan, RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
-import type { User } from './identity.js';
+import { dialer, Population, type User } from './identity.js';
 import { Registrant } from './registrant.js';
 import { MediaEngine } from './rtp/media.js';
 import type { LegStore, RegistrationStore } from './store.js';
@@ -45,6 +45,8 @@ export interface FleetPlan {
     first: number;
     stride: number;
     untilMs: number;
+    /** Where they take calls; absent: nowhere. */
+    calledAt?: { ip: number; port: number };
   };
 }
 
@@ -105,6 +107,7 @@ export class Fleet implements Actor {
       });
       this.#actors.push(this.callee);
     }
+    const phones = plan.registrants;
     if (plan.callers !== null) {
       const { ip, gateway, hop, domain, user, first, stride } = plan.callers;
       const on = gateway === null ? wire : behindGateway(wire, gateway.ip, gateway.port);
@@ -116,6 +119,9 @@ export class Fleet implements Actor {
         hopPort: hop.port,
         domain,
         user,
+        ...(phones?.plan.called
+          ? { dial: dialer(new Population(phones.plan, seed, phones.users), phones.plan.phones, seed) }
+          : {}),
         arrivals,
         first,
         stride,
@@ -126,10 +132,10 @@ export class Fleet implements Actor {
       });
       this.#actors.push(this.caller);
     }
-    if (plan.registrants !== undefined && registrations !== null) {
-      const { hop, ...phones } = plan.registrants;
+    if (phones !== undefined && registrations !== null) {
+      const { hop, ...rest } = phones;
       this.registrant = new Registrant(streams ?? wire, {
-        ...phones,
+        ...rest,
         hopIp: hop.ip,
         hopPort: hop.port,
         seed,

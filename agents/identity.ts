@@ -25,6 +25,8 @@ export function tenantOf(phone: number, phones: number, tenants: number): number
 }
 
 const FIRST_NUMBER = 100_000;
+/** Keeps who is called apart from every other chance of a run. */
+const DIAL_KEY = 0x0d1a1;
 
 export function identityOf(phone: number, phones: number, tenants: number, seed: number): Identity {
   const chance = new KeyedPrng(seed ^ 0x5ec2e7).at(phone);
@@ -63,6 +65,12 @@ export class Population {
   tenant(phone: number): number {
     return this.users?.[phone]?.tenant ?? tenantOf(phone, this.plan.phones, this.plan.tenants);
   }
+}
+
+/** Whom each call of a run calls: a phone by the seed, each as likely, and the same one whoever places the call. */
+export function dialer(population: Population, phones: number, seed: number): (callNo: number) => Uint8Array {
+  const chance = new KeyedPrng(seed ^ DIAL_KEY);
+  return (callNo) => ascii(population.user(chance.at(callNo).below(phones)).user);
 }
 
 /** Names and secrets of one worker's phones, encoded when they are first needed and kept. */

@@ -12,6 +12,8 @@ export interface RegistrantOptions {
   first: number;
   stride: number;
   ip: number;
+  /** Where its phones are called: their contact. Absent: the port that they register from, which takes no calls. */
+  calledAt?: { ip: number; port: number } | null;
   /** The registrar, or an outbound proxy in front of it. */
   hopIp: number;
   hopPort: number;

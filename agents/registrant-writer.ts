@@ -17,6 +17,8 @@ export interface RegisterWords {
   domain: Uint8Array;
   /** Of the port that it leaves from. */
   local: Local;
+  /** Where it wants to be called. */
+  contact: Local;
   /** Index within the worker, and how often it was restarted: Call-ID and tag are new then. */
   slot: number;
   boot: number;
@@ -89,7 +91,7 @@ export class RegisterWriter {
     p = writeUint(to, writeBytes(to, p, CSEQ), w.cseq);
     p = writeBytes(to, writeBytes(to, p, CONTACT), w.user);
     to[p++] = AT;
-    p = writeBytes(to, writeBytes(to, p, this.#contact(w.local)), INSTANCE);
+    p = writeBytes(to, writeBytes(to, p, this.#contact(w.contact)), INSTANCE);
     p = writeBytes(to, writeHex(to, p, w.phone, 8), INSTANCE_REST);
     p = writeBytes(to, writeUint(to, p, w.expiresS), REST);
     if (proof !== null) {

@@ -4,6 +4,7 @@ import { PhoneBook, Population } from './identity.js';
 import type { RegistrantOptions } from './registrant-options.js';
 import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
 import { PhoneSockets, type SocketUser } from './registrant-sockets.js';
+import { PhoneStates } from './registrant-state.js';
 import { answerStray, grantedIn, type RegisterProof, type RegisterWords, RegisterWriter } from './registrant-writer.js';
 import {
   REGISTRATION_LAYOUT,
@@ -12,9 +13,9 @@ import {
   type RegistrationOutcome,
   type RegistrationReason,
 } from './registration-record.js';
-import { type Challenge, challengesOf, DigestClient } from './sip/auth.js';
+import { challengesOf, DigestClient } from './sip/auth.js';
 import { ClientTransactions } from './sip/client.js';
-import { isFramed, type Local } from './sip/local.js';
+import { isFramed, type Local, localAt } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import { PARSE, SipMessage } from './sip/parse.js';
 import { MessageSlab } from './sip/slab.js';
@@ -28,8 +29,8 @@ const O = REGISTRATION_LAYOUT.offsets;
 const STARTS_PER_TICK = 64;
 /** A nonce that is stale again and again is a registrar that cannot be satisfied. */
 const CHALLENGES_MAX = 4;
-/** Timer K keeps a transaction for 5 s after its answer; a phone that is refused at once is back sooner. */
-const TRANSACTIONS_PER_PHONE = 8;
+/** Beside one for each phone: an answer takes the next before its own is free. */
+const TRANSACTIONS_SPARE = 64;
 /** Index of a transaction is written in 5 hex digits. */
 const TRANSACTIONS_MAX = 1 << 20;
 const NOTHING = new Uint8Array(0);
@@ -57,20 +58,9 @@ export class Registrant implements Actor, SocketUser {
   /** Two for a phone: its next attempt, and the end of its binding. */
   readonly #timers: TimerWheel;
   readonly #fire: (id: number) => void;
-  readonly #tx: Int32Array;
-  readonly #record: Int32Array;
-  readonly #cseq: Uint32Array;
-  readonly #boot: Uint16Array;
-  readonly #wave: Uint8Array;
-  readonly #bound: Uint8Array;
-  readonly #failures: Uint16Array;
-  readonly #nc: Uint32Array;
-  readonly #proxy: Uint8Array;
-  /** What it asks for: more than the plan's after a 423. */
-  readonly #expiresS: Uint32Array;
-  readonly #intendedUs: Float64Array;
-  readonly #challenge: (Challenge | null)[];
+  readonly #s: PhoneStates;
   readonly #book: PhoneBook;
+  readonly #calledAt: Local | null;
   readonly #words: RegisterWords;
   readonly #proof: RegisterProof = { challenge: null as never, user: null as never, proxy: false, nc: 0 };
   #branchTx = 0;
@@ -88,24 +78,24 @@ export class Registrant implements Actor, SocketUser {
     this.#schedule = scheduleOf(plan, population, first, stride, seed);
     this.#chance = new KeyedPrng(seed ^ 0x4e915);
     this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient());
+    this.#s = new PhoneStates(n, plan.expiresS);
     this.#timers = new TimerWheel(n * 2, nowUs);
     this.#fire = (id) => this.#onTimer(id);
-    this.#tx = new Int32Array(n).fill(-1);
-    this.#record = new Int32Array(n).fill(-1);
-    this.#cseq = new Uint32Array(n);
-    this.#boot = new Uint16Array(n);
-    this.#wave = new Uint8Array(n);
-    this.#bound = new Uint8Array(n);
-    this.#failures = new Uint16Array(n);
-    this.#nc = new Uint32Array(n);
-    this.#proxy = new Uint8Array(n);
-    this.#expiresS = new Uint32Array(n).fill(plan.expiresS);
-    this.#intendedUs = new Float64Array(n);
-    this.#challenge = new Array<Challenge | null>(n).fill(null);
+    this.#calledAt = localAt(options.calledAt ?? null);
     this.#book = new PhoneBook(population, first, stride);
-    this.#words = { phone: 0, user: NOTHING, domain: NOTHING, local: NOWHERE, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
+    this.#words = {
+      phone: 0,
+      user: NOTHING,
+      domain: NOTHING,
+      local: NOWHERE,
+      contact: NOWHERE,
+      slot: 0,
+      boot: 0,
+      cseq: 0,
+      expiresS: 0,
+    };
     this.#sockets = new PhoneSockets(wire, ip, n, plan.phonesPerSocket, this);
-    const transactions = Math.min(TRANSACTIONS_MAX, Math.max(64, n * TRANSACTIONS_PER_PHONE));
+    const transactions = Math.min(TRANSACTIONS_MAX, n + TRANSACTIONS_SPARE);
     this.client = new ClientTransactions(
       transactions,
       nowUs,
@@ -119,7 +109,7 @@ export class Registrant implements Actor, SocketUser {
         onRetransmit: (phone) => {
           this.#values[COUNTER_INDEX.registerRetransmits]!++;
           this.#values[COUNTER_INDEX.sipSent]!++;
-          this.#o.store.incU16(this.#record[phone]!, O.retransmissions);
+          this.#o.store.incU16(this.#s.record[phone]!, O.retransmissions);
         },
       },
     );
@@ -154,19 +144,19 @@ export class Registrant implements Actor, SocketUser {
 
   /** A wave reaches a phone: what it had is gone. */
   #join(phone: number, wave: number, intendedMs: number, nowUs: number): void {
-    if (this.#record[phone]! >= 0) {
-      this.client.drop(this.#tx[phone]!);
-      this.#tx[phone] = -1;
+    if (this.#s.record[phone]! >= 0) {
+      this.client.drop(this.#s.tx[phone]!);
+      this.#s.tx[phone] = -1;
       this.#end(phone, 'superseded', nowUs);
     }
     this.#unbind(phone);
-    this.#wave[phone] = wave;
-    this.#failures[phone] = 0;
+    this.#s.wave[phone] = wave;
+    this.#s.failures[phone] = 0;
     if (this.#o.plan.waves[wave]!.restart) {
-      this.#boot[phone]!++;
-      this.#cseq[phone] = 0;
-      this.#challenge[phone] = null;
-      this.#expiresS[phone] = this.#o.plan.expiresS;
+      this.#s.boot[phone]!++;
+      this.#s.cseq[phone] = 0;
+      this.#s.challenge[phone] = null;
+      this.#s.expiresS[phone] = this.#o.plan.expiresS;
     }
     this.#timers.clear(phone * 2);
     this.#begin(phone, 'wave', this.#o.t0Us + intendedMs * 1000, nowUs);
@@ -175,7 +165,8 @@ export class Registrant implements Actor, SocketUser {
   #onTimer(id: number): void {
     const phone = id >> 1;
     if ((id & 1) === 1) this.#unbind(phone);
-    else this.#begin(phone, this.#failures[phone]! > 0 ? 'retry' : 'refresh', this.#intendedUs[phone]!, this.#nowUs);
+    else
+      this.#begin(phone, this.#s.failures[phone]! > 0 ? 'retry' : 'refresh', this.#s.intendedUs[phone]!, this.#nowUs);
   }
 
   #begin(phone: number, reason: RegistrationReason, intendedUs: number, nowUs: number): void {
@@ -191,15 +182,15 @@ export class Registrant implements Actor, SocketUser {
       this.#again(phone, -1, nowUs);
       return;
     }
-    this.#record[phone] = record;
+    this.#s.record[phone] = record;
     const number = first + phone * stride;
     store.setF64(record, O.intendedMs, (intendedUs - t0Us) / 1000);
     store.setF64(record, O.startedMs, (nowUs - t0Us) / 1000);
     store.setU32(record, O.phone, number);
     store.setU16(record, O.tenant, this.#book.tenant(number));
-    store.setU16(record, O.failures, this.#failures[phone]!);
+    store.setU16(record, O.failures, this.#s.failures[phone]!);
     store.setU8(record, O.reason, REGISTRATION_REASONS.indexOf(reason));
-    store.setU8(record, O.wave, this.#wave[phone]!);
+    store.setU8(record, O.wave, this.#s.wave[phone]!);
     store.setU8(record, O.worker, worker);
     counters.callLateness[bucketOf(nowUs - intendedUs)]!++;
     v[COUNTER_INDEX.registrationsStarted]!++;
@@ -222,35 +213,38 @@ export class Registrant implements Actor, SocketUser {
     w.user = this.#book.name(phone);
     w.domain = this.#book.domain(w.phone);
     w.local = this.#sockets.localOf(phone);
+    w.contact = this.#calledAt ?? w.local;
     w.slot = phone;
-    w.boot = this.#boot[phone]!;
-    w.cseq = ++this.#cseq[phone]!;
-    w.expiresS = this.#expiresS[phone]!;
-    const challenge = this.#challenge[phone]!;
+    w.boot = this.#s.boot[phone]!;
+    w.cseq = ++this.#s.cseq[phone]!;
+    w.expiresS = this.#s.expiresS[phone]!;
+    const challenge = this.#s.challenge[phone]!;
     const proof = challenge === null ? null : this.#proof;
     if (proof !== null) {
       proof.challenge = challenge!;
       proof.user = this.#book.secret(phone);
-      proof.proxy = this.#proxy[phone] === 1;
-      proof.nc = ++this.#nc[phone]!;
+      proof.proxy = this.#s.proxy[phone] === 1;
+      proof.nc = ++this.#s.nc[phone]!;
     }
     this.#branchTx = tx;
     const len = this.#writer.write(port.tx, at, w, proof, this.#branch) - at;
     this.#values[COUNTER_INDEX.sipSent]!++;
-    this.#tx[phone] = tx;
+    this.#s.tx[phone] = tx;
     if (len > 0 && this.client.send(tx, at, len, hopIp, hopPort, nowUs)) return;
     this.client.drop(tx);
-    this.#tx[phone] = -1;
+    this.#s.tx[phone] = -1;
     this.#fail(phone, 'rejected', -1, nowUs);
   }
 
   #onResponse(phone: number, tx: number, msg: SipMessage, nowUs: number): void {
     const { status } = msg;
-    if (status < 200 || this.#tx[phone] !== tx) return;
-    this.#tx[phone] = -1;
+    if (status < 200 || this.#s.tx[phone] !== tx) return;
+    this.#s.tx[phone] = -1;
+    // Timer K only swallows repeats of a final answer (17.1.2.2). Here they are strays, and an idle phone has no transaction.
+    this.client.drop(tx);
     const { store } = this.#o;
     const v = this.#values;
-    const record = this.#record[phone]!;
+    const record = this.#s.record[phone]!;
     store.setU16(record, O.finalCode, status);
     if (status < 300) {
       v[COUNTER_INDEX.register200]!++;
@@ -263,13 +257,13 @@ export class Registrant implements Actor, SocketUser {
         this.#send(phone, this.client.open(phone, METHOD.REGISTER), nowUs);
         return;
       }
-      this.#challenge[phone] = null;
+      this.#s.challenge[phone] = null;
     } else if (status === 423) {
       const minS = msg.numberOf(H.MIN_EXPIRES);
       store.incU16(record, O.n423);
       // RFC 3261 10.2.8: the same again, for as long as it wants; once.
-      if (minS > this.#expiresS[phone]!) {
-        this.#expiresS[phone] = minS;
+      if (minS > this.#s.expiresS[phone]!) {
+        this.#s.expiresS[phone] = minS;
         this.#send(phone, this.client.open(phone, METHOD.REGISTER), nowUs);
         return;
       }
@@ -286,7 +280,7 @@ export class Registrant implements Actor, SocketUser {
   /** Keeps the challenge to answer; false when there is none, or when ours was the answer to one as fresh. */
   #challenged(phone: number, msg: SipMessage): boolean {
     const { store } = this.#o;
-    const record = this.#record[phone]!;
+    const record = this.#s.record[phone]!;
     const before = store.getU16(record, O.n401);
     store.incU16(record, O.n401);
     const proxy = msg.status === 407;
@@ -294,24 +288,24 @@ export class Registrant implements Actor, SocketUser {
     if (challenge === undefined || before >= CHALLENGES_MAX) return false;
     // Once for each nonce (RFC 3261 22.2); what was reused from an earlier attempt may just have been forgotten there.
     if (before > 0 && !challenge.stale) return false;
-    this.#challenge[phone] = challenge;
-    this.#proxy[phone] = proxy ? 1 : 0;
-    this.#nc[phone] = 0;
+    this.#s.challenge[phone] = challenge;
+    this.#s.proxy[phone] = proxy ? 1 : 0;
+    this.#s.nc[phone] = 0;
     return true;
   }
 
   #accepted(phone: number, msg: SipMessage, nowUs: number): void {
     const { store, plan } = this.#o;
-    const grantedS = grantedIn(msg, this.#book.name(phone), this.#expiresS[phone]!);
+    const grantedS = grantedIn(msg, this.#book.name(phone), this.#s.expiresS[phone]!);
     if (grantedS <= 0) {
       // RFC 3261 10.2.4: without our contact in it the answer is no registration.
       this.#fail(phone, 'rejected', -1, nowUs);
       return;
     }
-    store.setU32(this.#record[phone]!, O.grantedExpiresS, grantedS);
-    if (this.#bound[phone] === 0) this.#values[COUNTER_INDEX.registeredPhones]!++;
-    this.#bound[phone] = 1;
-    this.#failures[phone] = 0;
+    store.setU32(this.#s.record[phone]!, O.grantedExpiresS, grantedS);
+    if (this.#s.bound[phone] === 0) this.#values[COUNTER_INDEX.registeredPhones]!++;
+    this.#s.bound[phone] = 1;
+    this.#s.failures[phone] = 0;
     this.#end(phone, 'registered', nowUs);
     this.#timers.set(phone * 2 + 1, nowUs + grantedS * 1e6);
     const share = plan.refreshMin + (plan.refreshMax - plan.refreshMin) * this.#draw(phone);
@@ -319,7 +313,7 @@ export class Registrant implements Actor, SocketUser {
   }
 
   #unanswered(phone: number, outcome: 'timeout' | 'unconnected', nowUs: number): void {
-    this.#tx[phone] = -1;
+    this.#s.tx[phone] = -1;
     this.#values[COUNTER_INDEX[outcome === 'timeout' ? 'registerTimeouts' : 'registerUnconnected']]!++;
     this.#fail(phone, outcome, -1, nowUs);
   }
@@ -330,43 +324,45 @@ export class Registrant implements Actor, SocketUser {
   }
 
   #again(phone: number, retryAfterS: number, nowUs: number): void {
-    const failures = Math.min(this.#failures[phone]! + 1, 65_535);
-    this.#failures[phone] = failures;
+    const failures = Math.min(this.#s.failures[phone]! + 1, 65_535);
+    this.#s.failures[phone] = failures;
     this.#wake(phone, nowUs + retryDelayMs(this.#o.plan.retry, failures, retryAfterS, this.#draw(phone)) * 1000);
   }
 
   #wake(phone: number, atUs: number): void {
-    this.#intendedUs[phone] = atUs;
+    this.#s.intendedUs[phone] = atUs;
     this.#timers.set(phone * 2, atUs);
   }
 
   #unbind(phone: number): void {
-    if (this.#bound[phone] === 0) return;
-    this.#bound[phone] = 0;
+    if (this.#s.bound[phone] === 0) return;
+    this.#s.bound[phone] = 0;
     this.#timers.clear(phone * 2 + 1);
     this.#values[COUNTER_INDEX.registeredPhones]!--;
   }
 
   #end(phone: number, outcome: RegistrationOutcome, nowUs: number): void {
     const { store, t0Us } = this.#o;
-    const record = this.#record[phone]!;
+    const record = this.#s.record[phone]!;
     store.setF64(record, O.doneMs, (nowUs - t0Us) / 1000);
     store.setU8(record, O.outcome, REGISTRATION_OUTCOMES.indexOf(outcome));
     store.done(record);
-    this.#record[phone] = -1;
+    this.#s.record[phone] = -1;
     this.#inFlight--;
     this.#values[COUNTER_INDEX.registrationsEnded]!++;
   }
 
   /** A phone's nth number depends on nothing that happened to the others. */
   #draw(phone: number): number {
-    return this.#chance.at(Math.imul(this.#cseq[phone]!, 0x2c1b3c6d) ^ (this.#o.first + phone * this.#o.stride)).next();
+    return this.#chance
+      .at(Math.imul(this.#s.cseq[phone]!, 0x2c1b3c6d) ^ (this.#o.first + phone * this.#o.stride))
+      .next();
   }
 
   lost(first: number, end: number, why: string, nowUs: number): void {
     for (let phone = first; phone < end; phone++) {
-      if (this.#tx[phone]! >= 0) this.client.fail(this.#tx[phone]!, why, nowUs);
-      else if (this.#bound[phone] === 1) this.#again(phone, -1, nowUs);
+      if (this.#s.tx[phone]! >= 0) this.client.fail(this.#s.tx[phone]!, why, nowUs);
+      else if (this.#s.bound[phone] === 1) this.#again(phone, -1, nowUs);
       this.#unbind(phone);
     }
   }

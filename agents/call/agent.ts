@@ -24,6 +24,7 @@ export interface AgentOptions extends CallParts {
   /** host or host:port that our INVITEs call, and the user there; null: the call's number. */
   domain: string;
   user: string | null;
+  dial?: (callNo: number) => Uint8Array;
   runTag: string;
 }
 
@@ -61,6 +62,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
       local,
       domain: o.domain,
       user: o.user,
+      ...(o.dial === undefined ? {} : { dial: o.dial }),
       salt,
       runTag: o.runTag,
       lines: `Supported: timer${reliable}\r\n${o.plan.reliable === 'required' ? 'Require: 100rel\r\n' : ''}`,

@@ -12,6 +12,7 @@ import { NO_DIALOG, objectionTo } from '../sip/objection.js';
 import type { SipMessage } from '../sip/parse.js';
 import { ALLOW_LINE } from '../sip/refuse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from '../sip/respond.js';
+import { uriOf } from '../sip/scan.js';
 import { MessageSlab } from '../sip/slab.js';
 import { TAG_LENGTH, writeTag } from '../sip/tag.js';
 import { ascii, writeBytes, writeRange } from '../sip/text.js';
@@ -44,6 +45,7 @@ export class Incoming {
   readonly #heads: MessageSlab;
   readonly #merged: MergedRequests;
   readonly #uri = new UriView();
+  readonly #range = new Int32Array(2);
   readonly #chance: KeyedPrng;
   readonly #habits: Habits;
   readonly #tag = new Uint8Array(TAG_LENGTH);
@@ -123,6 +125,14 @@ export class Incoming {
     this.table.end(slot, 'rejected', 'us', nowUs);
   }
 
+  /** A phone is called by its own name: then the call's number is the caller's. */
+  #callerNo(msg: SipMessage): number {
+    const { bytes } = msg;
+    if (!uriOf(bytes, msg.fromOff, msg.fromLen, this.#range)) return -1;
+    const known = this.#uri.parse(bytes, this.#range[0]!, this.#range[1]!);
+    return known ? callNoOf(bytes, this.#uri.userOff, this.#uri.userLen) : -1;
+  }
+
   /** False: no dialog can be made of it. */
   #open(slot: number, msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): boolean {
     const { table, sessions } = this;
@@ -144,6 +154,7 @@ export class Incoming {
     this.#cseq[slot] = msg.cseq;
     this.#referred[slot] = msg.find(H.REFERRED_BY) < 0 ? 0 : 1;
     let callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
+    if (callNo < 0) callNo = this.#callerNo(msg);
     if (callNo < 0) callNo = FOREIGN_CALLS + this.#foreign++;
     table.callNo[slot] = callNo;
     const record = table.record[slot]!;

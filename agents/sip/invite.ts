@@ -11,6 +11,7 @@ import { ascii, latin1, writeBytes, writePadded, writeUint } from './text.js';
 export const NUMBER_DIGITS = 9;
 
 const INVITE = ascii('INVITE ');
+const NOBODY = ascii('deadair');
 const SIP = ascii('sip:');
 const TO = ascii('\r\nTo: <');
 const AFTER_TO = ascii('>\r\nCall-ID: ');
@@ -24,6 +25,8 @@ export interface InviteIdentity {
   domain: string;
   /** Fixed user of the Request-URI; null: the call's number. */
   user: string | null;
+  /** Who is called, by the call's number; the number is the caller's then (user of From). Absent: as `user` says. */
+  dial?: (callNo: number) => Uint8Array;
   salt: number;
   /** Makes Call-IDs differ between runs against the same target. */
   runTag: string;
@@ -38,6 +41,7 @@ export class InviteWriter {
   readonly #atDomain: Uint8Array;
   readonly #via: Uint8Array;
   readonly #from: Uint8Array;
+  readonly #fromHost: Uint8Array;
   readonly #host: Uint8Array;
   readonly #rest: Uint8Array;
   readonly #sdpHead: Uint8Array;
@@ -50,7 +54,8 @@ export class InviteWriter {
     this.#atDomain = ascii(`@${id.domain}`);
     const { via, host: contactHost, params } = id.local;
     this.#via = ascii(` SIP/2.0\r\nVia: ${latin1(via, 0, via.length)};rport;branch=`);
-    this.#from = ascii(`\r\nMax-Forwards: 70\r\nFrom: <sip:deadair@${host}>;tag=`);
+    this.#from = ascii('\r\nMax-Forwards: 70\r\nFrom: <sip:');
+    this.#fromHost = ascii(`@${host}>;tag=`);
     this.#callId = ascii(`${id.runTag}-`);
     this.#host = ascii(`@${host}`);
     this.#rest = ascii(
@@ -83,6 +88,8 @@ export class InviteWriter {
     p = writeBytes(to, p, this.#via);
     p = branch(to, p);
     p = writeBytes(to, p, this.#from);
+    p = id.dial === undefined ? writeBytes(to, p, NOBODY) : writePadded(to, p, callNo, NUMBER_DIGITS);
+    p = writeBytes(to, p, this.#fromHost);
     p = writeTag(to, p, slot, generation, id.salt);
     p = writeBytes(to, p, TO);
     p = called === null ? this.writeUri(to, p, callNo) : writeBytes(to, p, called);
@@ -111,6 +118,7 @@ export class InviteWriter {
   }
 
   #writeUser(to: Uint8Array, at: number, callNo: number): number {
+    if (this.id.dial !== undefined) return writeBytes(to, at, this.id.dial(callNo));
     return this.#user !== null ? writeBytes(to, at, this.#user) : writePadded(to, at, callNo, NUMBER_DIGITS);
   }
 }

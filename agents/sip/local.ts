@@ -20,6 +20,13 @@ export function localOf(port: UdpPort): Local {
   return { via: ascii(`SIP/2.0/${transport.toUpperCase()} ${host}`), host, params: PARAMS[transport] };
 }
 
+/** Of a UDP port elsewhere in this process. */
+export function localAt(at: { ip: number; port: number } | null): Local | null {
+  if (at === null) return null;
+  const host = `${ipToString(at.ip)}:${at.port}`;
+  return { via: ascii(`SIP/2.0/UDP ${host}`), host, params: '' };
+}
+
 /** A WebSocket message is one SIP message, with or without a Content-Length (RFC 7118 5); TCP and TLS go by it alone. */
 export function isFramed(port: UdpPort): boolean {
   return isReliable(port) && port.transport !== 'ws' && port.transport !== 'wss';

@@ -54,7 +54,7 @@ export function fleetPlans(
           user: null,
         },
         callees: worker === 0 ? { ...addresses.callees, maxCalls: calleeRoom(common.maxCalls) } : null,
-        ...registrantsOf(plan, users, share, addresses.phones + worker, addresses.registrar),
+        ...registrantsOf(plan, users, share, addresses.phones + worker, addresses.registrar, addresses.callees),
       };
     }
     const { ip, port, domain, user, localIp } = targetAddress(plan);
@@ -86,10 +86,13 @@ function registrantsOf(
   share: { first: number; stride: number },
   ip: number,
   hop: Endpoint,
+  callees?: Endpoint,
 ): Pick<FleetPlan, 'registrants'> {
   if (plan.registrations === undefined) return {};
   const untilMs = arrivalsEndMs(plan.arrivals);
-  return { registrants: { ...share, plan: plan.registrations, users, ip, hop, untilMs } };
+  // One socket of called parties takes the calls of all: it is what their contacts say.
+  const calledAt = plan.registrations.called && callees !== undefined ? { calledAt: callees } : {};
+  return { registrants: { ...share, plan: plan.registrations, users, ip, hop, untilMs, ...calledAt } };
 }
 
 /** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */
@@ -97,6 +100,6 @@ export function registrationCapacity(plan: RegistrationPlan | undefined, workers
   if (plan === undefined) return 0;
   const share = Math.ceil(plan.phones / workers);
   let n = 1024;
-  while (n < share * 4) n *= 2;
+  while (n < share * 2) n *= 2;
   return n;
 }

@@ -7,7 +7,7 @@ import { HarnessError } from '../errors.js';
 import { addressesOf } from '../lab/embedded/addresses.js';
 import { MemoryCdrStore } from '../lab/embedded/cdr.js';
 import { EmbeddedPlatform } from '../lab/embedded/platform.js';
-import { outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/platform-registrar.js';
+import { directoryOf, outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/platform-registrar.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers } from '../plan/users.js';
@@ -62,6 +62,7 @@ export function runSimulated(
       ? null
       : {
           ...simulatedParts(config.registrar, plan.registrations, users, plan.seed, () => world.nowUs),
+          ...directoryOf(plan.registrations, plan.seed, users),
           outages: outagesOf(plan.faults, t0Us),
         };
   const platformOptions = { config, addresses, cdr, seed, maxCalls, t0Us, registrar };

@@ -104,6 +104,7 @@ const registrations = z.strictObject({
   refreshMin: share,
   refreshMax: share,
   retry,
+  called: z.boolean().exactOptional(),
   waves: z
     .array(
       z.strictObject({

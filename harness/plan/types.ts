@@ -195,6 +195,8 @@ export interface RegistrationPlan {
   refreshMin: number;
   refreshMax: number;
   retry: RetryPolicy;
+  /** Calls of the plan go to these phones, by name, at the contact that they registered. */
+  called?: boolean;
   waves: RegistrationWave[];
 }
 

@@ -1,7 +1,13 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
 import { choice, defineScenario, flag, integer, number, text } from '../../harness/plan/scenario.js';
 import { signallingParams, signallingPlan } from '../../harness/plan/signalling.js';
-import type { FaultPlan, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
+import type {
+  ArrivalStage,
+  FaultPlan,
+  RegistrarConfig,
+  RegistrationWave,
+  RetryPolicy,
+} from '../../harness/plan/types.js';
 import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
 /** The buffer that Linux gives when nobody asks (net.core.rmem_default), and the one that ends the waves. */
@@ -59,6 +65,11 @@ export default defineScenario({
     }),
     retryMs: integer(5000, { unit: 'ms', doc: 'fixed: the wait; rfc5626: the base of its back-off' }),
     retryMaxMs: integer(1_800_000, { unit: 'ms', doc: 'rfc5626: the longest wait' }),
+    cps: number(0, {
+      unit: 'calls/s',
+      max: 1000,
+      doc: 'calls to the phones, at the contacts that they registered; 0: none. From outside, through router, edge and node',
+    }),
     callerWorkers: integer(1, { min: 1, max: 64, doc: 'threads that share the phones' }),
     'registrar.threads': integer(4, {
       platform: true,
@@ -137,10 +148,9 @@ export default defineScenario({
       ...waveOf(phase, p),
     ];
     return {
-      // No calls: the stage says how long phones register and refresh.
-      arrivals: [{ name: phase, durationMs: p.atMs + p.watchMs, fromCps: 0, toCps: 0 }],
-      drainMs: 0,
-      call: { ...callPlan(p), media: 'none' },
+      arrivals: stagesOf(phase, p),
+      drainMs: p.cps > 0 ? p.patienceMs : 0,
+      call: p.cps > 0 ? callPlan(p) : { ...callPlan(p), media: 'none' },
       registrations: {
         phones: p.phones,
         tenants: p.tenants,
@@ -150,12 +160,16 @@ export default defineScenario({
         refreshMin: p.refreshMin,
         refreshMax: p.refreshMax,
         retry,
+        ...(p.cps > 0 ? { called: true } : {}),
         waves,
       },
       signalling: signallingPlan(p),
       platform: { ...embeddedConfig(p), registrar },
       webphones: webphoneWish(p),
-      agents: { callerWorkers: p.callerWorkers, maxCallsPerWorker: 1 },
+      agents: {
+        callerWorkers: p.callerWorkers,
+        maxCallsPerWorker: p.cps > 0 ? Math.ceil((p.cps * (p.holdMsMax + p.patienceMs)) / 1000) + 64 : 1,
+      },
     };
   },
   incidents: {
@@ -208,6 +222,24 @@ export default defineScenario({
     `time_to_95_ms: value<${p.phase === 'outage' ? p.outageMs + BACK_MS : BACK_MS}`,
   ],
 });
+
+/** Without calls they only say how long phones register and refresh; with calls, phones go on until the last call is over. */
+function stagesOf(
+  phase: string,
+  p: { bootMs: number; atMs: number; watchMs: number; cps: number; holdMsMax: number; patienceMs: number },
+): ArrivalStage[] {
+  const bootMs = p.bootMs + BOOTED_MS;
+  const idle = { fromCps: 0, toCps: 0 };
+  if (p.cps === 0) return [{ name: phase, durationMs: p.atMs + p.watchMs, ...idle }];
+  return [
+    { name: 'boot', durationMs: bootMs, ...idle },
+    { name: phase, durationMs: Math.max(1, p.atMs + p.watchMs - bootMs), fromCps: p.cps, toCps: p.cps },
+    { name: 'last calls', durationMs: p.holdMsMax + p.patienceMs, ...idle },
+  ];
+}
+
+/** Calls begin when the last phone had this long to register. */
+const BOOTED_MS = 2_000;
 
 /** By then 95 % are to be back, after a storm or after the end of an outage. */
 const BACK_MS = 25_000;

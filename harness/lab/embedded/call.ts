@@ -1,10 +1,12 @@
 import { H } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from '../../../agents/sip/respond.js';
+import { uriOf } from '../../../agents/sip/scan.js';
 import { DIRECTION, sdpLength, writeSdp } from '../../../agents/sip/sdp.js';
 import type { SipStack } from '../../../agents/sip/stack.js';
 import { TAG_LENGTH, writeTag } from '../../../agents/sip/tag.js';
 import { ascii, writeBytes, writeRange, writeUint } from '../../../agents/sip/text.js';
+import type { UriView } from '../../../agents/sip/uri.js';
 import { ipToString } from '../../../agents/wire/types.js';
 import type { Endpoint } from './addresses.js';
 import type { CdrRow } from './cdr.js';
@@ -28,6 +30,8 @@ export interface Call {
   head: Uint8Array;
   offer: Uint8Array;
   user: string;
+  /** Of the caller, as in its From: the caller's number. */
+  caller: string;
   callId: string;
   relay: RelaySession | null;
   startUs: number;
@@ -42,6 +46,14 @@ export interface Call {
   version: number;
   /** Since when each side is to send audio, us; NaN while it is on hold. */
   speaksSinceUs: [number, number];
+}
+
+const range = new Int32Array(2);
+
+/** User of the From: a PBX shows the caller's number to the called. `uri` is used up. */
+export function callerOf(msg: SipMessage, uri: UriView): string {
+  const found = uriOf(msg.bytes, msg.fromOff, msg.fromLen, range) && uri.parse(msg.bytes, range[0]!, range[1]!);
+  return found && uri.userLen > 0 ? msg.text(uri.userOff, uri.userLen) : 'anonymous';
 }
 
 /** Header fields that a node passes on between the legs, in requests and in answers. */
@@ -83,6 +95,7 @@ export function newCall(
   tx: number,
   head: Uint8Array,
   user: string,
+  caller: string,
   relay: RelaySession | null,
   nowUs: number,
 ): Call {
@@ -94,6 +107,7 @@ export function newCall(
     head,
     offer: msg.bytes.slice(msg.bodyOff, msg.bodyOff + msg.bodyLen),
     user,
+    caller,
     callId: msg.text(msg.callIdOff, msg.callIdLen),
     relay,
     startUs: nowUs,
@@ -186,7 +200,7 @@ export function writeTrunkInvite(
   );
   p = branch(to, p);
   const headers =
-    `\r\nMax-Forwards: 69\r\nFrom: <sip:pbx@${host}>;tag=${Buffer.from(tag).toString('latin1')}\r\n` +
+    `\r\nMax-Forwards: 69\r\nFrom: <sip:${call.caller}@${host}>;tag=${Buffer.from(tag).toString('latin1')}\r\n` +
     `To: <sip:${call.user}@${target}>\r\nCall-ID: b2b-${call.callId}\r\nCSeq: ${call.bCseq} INVITE\r\n`;
   p = writeBytes(to, p, ascii(headers));
   p = writeBytes(to, writeBytes(to, p, contact), call.lines);

@@ -31,6 +31,10 @@ export interface ForwardOptions {
   aliasContact: boolean;
   /** Cut ;alias=... out of the Request-URI. */
   stripAlias: boolean;
+  /** Stands in for the Request-URI. */
+  uri?: Uint8Array | null;
+  /** Whole Route lines to insert (RFC 3327 5.3), or null. */
+  route?: Uint8Array | null;
 }
 
 const CRLF = ascii('\r\n');
@@ -47,7 +51,8 @@ export function forwardRequest(msg: SipMessage, port: UdpPort, o: ForwardOptions
   const uriEnd = msg.uriOff + msg.uriLen;
   let p = writeRange(to, at, bytes, msg.off, msg.uriOff - msg.off);
   const alias = o.stripAlias ? aliasOf(bytes, msg.uriOff, msg.uriLen) : -1;
-  if (alias >= 0) {
+  if (o.uri) p = writeBytes(to, p, o.uri);
+  else if (alias >= 0) {
     p = writeRange(to, p, bytes, msg.uriOff, alias - msg.uriOff);
     let rest = alias + ALIAS.length;
     while (rest < uriEnd && bytes[rest] !== 59) rest++;
@@ -56,6 +61,7 @@ export function forwardRequest(msg: SipMessage, port: UdpPort, o: ForwardOptions
   p = writeRange(to, p, bytes, uriEnd, msg.headersOff - uriEnd);
   p = writeVia(msg, port, to, p);
   if (o.recordRoute !== null) p = writeBytes(to, p, o.recordRoute);
+  if (o.route) p = writeBytes(to, p, o.route);
   let topVia = true;
   let topRoute = o.dropTopRoute;
   for (let i = 0; i < msg.headerCount; i++) {

@@ -16,6 +16,7 @@ import {
   answerEmpty,
   B,
   type Call,
+  callerOf,
   cdrOf,
   copyLines,
   ENDING,
@@ -173,7 +174,8 @@ export class PbxNode extends QuietUser {
       return;
     }
     const user = msg.text(this.#uri.userOff, this.#uri.userLen);
-    const call = newCall(msg, tx, echoOf(msg, srcIp, srcPort, tag), user, relay, nowUs);
+    const caller = callerOf(msg, this.#uri);
+    const call = newCall(msg, tx, echoOf(msg, srcIp, srcPort, tag), user, caller, relay, nowUs);
     this.#calls[c] = call;
     this.#stack.server.setUser(tx, c);
     if (relay === null) this.unanchoredTotal++;

@@ -3,6 +3,7 @@ import { ALGORITHM } from '../../../agents/sip/digest.js';
 import type { Wire } from '../../../agents/wire/types.js';
 import type { FaultPlan, RegistrarConfig, RegistrationPlan } from '../../plan/types.js';
 import { type Credential, CredentialCache, MemoryCredentials, type SubscriberDb } from './credentials.js';
+import type { Home } from './home.js';
 import type { Metric } from './platform.js';
 import { REGISTRAR_DEFAULTS, Registrar } from './registrar.js';
 
@@ -11,6 +12,8 @@ export interface RegistrarParts {
   cache?: CredentialCache;
   db?: SubscriberDb;
   outages: { fromUs: number; toUs: number }[];
+  /** Calls go to registered phones: the address-of-record of a called number. Absent: to the trunks. */
+  aorOf?: (user: string) => string | undefined;
 }
 
 /** The whole population, as an operator would have provisioned it. */
@@ -24,6 +27,19 @@ export function* credentialsOf(
     const { user, domain, password } = population.user(i);
     yield { user, realm: domain, password };
   }
+}
+
+/** Whose number is that? Numbers are unique in a generated population; in a file the first of a name has it. */
+export function directoryOf(
+  plan: RegistrationPlan,
+  seed: number,
+  users: readonly User[] | null,
+): Pick<RegistrarParts, 'aorOf'> {
+  if (!plan.called) return {};
+  const aors = new Map<string, string>();
+  for (const { user, realm } of credentialsOf(plan, seed, users))
+    if (!aors.has(user)) aors.set(user, `${user}@${realm}`);
+  return { aorOf: (user) => aors.get(user) };
 }
 
 /** What one query costs the database itself; the way there is the configuration's. */
@@ -68,6 +84,16 @@ export function openRegistrar(
     ...(limitPerS > 0 ? { rateLimit: { perSecond: limitPerS, retryAfterS, retryAfterSpreadS } } : {}),
     seed,
   });
+}
+
+export function homeMetrics(homes: readonly Home[]): Metric[] {
+  const of = (metric: string, read: (home: Home) => number): Metric[] =>
+    homes.map((home, i) => ({ source: 'home', instance: `home-${i + 1}`, metric, read: () => read(home) }));
+  return [
+    ...of('attempts_total', (h) => h.attemptsTotal),
+    ...of('unknown_total', (h) => h.unknownTotal),
+    ...of('absent_total', (h) => h.absentTotal),
+  ];
 }
 
 export function registrarMetrics(registrar: Registrar, config: RegistrarConfig): Metric[] {

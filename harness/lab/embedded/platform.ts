@@ -4,9 +4,10 @@ import { subSeed } from '../../prng.js';
 import { type Addresses, isPrivate } from './addresses.js';
 import type { CdrStore } from './cdr.js';
 import { Edge } from './edge.js';
+import { Home, type HomeOptions } from './home.js';
 import { Nat } from './nat.js';
 import { PbxNode } from './node.js';
-import { openRegistrar, type RegistrarParts, registrarMetrics } from './platform-registrar.js';
+import { homeMetrics, openRegistrar, type RegistrarParts, registrarMetrics } from './platform-registrar.js';
 import { MediaRelay } from './relay.js';
 import { Pacer } from './threads.js';
 import { Trunk } from './trunk.js';
@@ -83,7 +84,18 @@ export class EmbeddedPlatform implements Actor {
         }),
     );
     const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, ...config.edge });
-    const trunks = at.trunks.map(
+    const registrar =
+      config.registrar !== undefined && options.registrar
+        ? openRegistrar(wire, config.registrar, at.registrar, options.registrar, subSeed(seed, 'registrar'))
+        : null;
+    // Calls for phones that register go home instead: where a trunk would be, to the contact that the phone gave.
+    const aorOf = options.registrar?.aorOf;
+    const isHome = registrar !== null && aorOf !== undefined;
+    const lookup: HomeOptions['lookup'] = (aor, nowUs) => registrar?.lookup(aor, nowUs) ?? [];
+    const homes = isHome
+      ? at.trunks.map((where, i) => new Home(wire, { ...where, aorOf, lookup }, subSeed(seed, `home-${i}`) & 0xffff))
+      : [];
+    const trunks = (isHome ? [] : at.trunks).map(
       (where, i) =>
         new Trunk(
           wire,
@@ -92,7 +104,7 @@ export class EmbeddedPlatform implements Actor {
         ),
     );
     if (nat !== null) this.#actors.push(nat);
-    this.#actors.push(...nodes, ...trunks, { tick: (nowUs) => pacer.tick(nowUs) });
+    this.#actors.push(...nodes, ...trunks, ...homes, { tick: (nowUs) => pacer.tick(nowUs) });
     // Last: the others may have written rows in this very turn.
     this.#actors.push({ tick: (nowUs) => cdr.tick(nowUs) });
 
@@ -122,7 +134,7 @@ export class EmbeddedPlatform implements Actor {
     add('relay', 'relay-1', 'ports_max', () => relay.metrics.portsMax);
     add('relay', 'relay-1', 'alloc_failed_total', () => relay.metrics.allocFailedTotal);
     add('relay', 'relay-1', 'unanchored_total', () => sum(nodes, (n) => n.unanchoredTotal));
-    trunks.forEach((_, i) => {
+    at.trunks.forEach((_, i) => {
       const name = `trunk-${i + 1}`;
       add('trunk', name, 'calls', () => sum(nodes, (n) => n.views[i]!.calls));
       add('trunk', name, 'attempts_total', () => sum(nodes, (n) => n.views[i]!.attemptsTotal));
@@ -134,16 +146,9 @@ export class EmbeddedPlatform implements Actor {
     add('cdr', 'cdr-1', 'oldest_pending_ms', () => cdr.metrics.oldestPendingMs);
     add('cdr', 'cdr-1', 'commit_ms', () => cdr.metrics.commitMs);
     add('cdr', 'cdr-1', 'dropped_total', () => cdr.metrics.droppedTotal);
-    if (config.registrar !== undefined && options.registrar) {
-      const registrar = openRegistrar(
-        wire,
-        config.registrar,
-        at.registrar,
-        options.registrar,
-        subSeed(seed, 'registrar'),
-      );
+    if (registrar !== null && config.registrar !== undefined) {
       this.#actors.push(registrar);
-      this.metrics.push(...registrarMetrics(registrar, config.registrar));
+      this.metrics.push(...registrarMetrics(registrar, config.registrar), ...homeMetrics(homes));
     }
   }
 

@@ -9,7 +9,7 @@ import { SqliteCdrStore } from './cdr-sqlite.js';
 import { CredentialCache } from './credentials.js';
 import { SqliteCredentials } from './credentials-sqlite.js';
 import { EmbeddedPlatform } from './platform.js';
-import { credentialsOf, outagesOf, QUERY_LIMIT, type RegistrarParts } from './platform-registrar.js';
+import { credentialsOf, directoryOf, outagesOf, QUERY_LIMIT, type RegistrarParts } from './platform-registrar.js';
 import { SAMPLE_CAPACITY, SAMPLE_US } from './worker-limits.js';
 
 export interface PlatformData {
@@ -65,9 +65,10 @@ function registrarParts(nowUs: () => number, t0Us: number): RegistrarParts | nul
   const { config, registrations, users, planSeed, subscribers, faults } = data;
   if (config.registrar === undefined || registrations === null) return null;
   const outages = outagesOf(faults, t0Us);
+  const base = { outages, ...directoryOf(registrations, planSeed, users) };
   const credentials = credentialsOf(registrations, planSeed, users);
-  if (config.registrar.credentials === 'cached') return { outages, cache: new CredentialCache(credentials) };
+  if (config.registrar.credentials === 'cached') return { ...base, cache: new CredentialCache(credentials) };
   const latencyUs = config.registrar.dbLatencyMs * 1000;
   const db = SqliteCredentials.open({ file: subscribers, limit: QUERY_LIMIT, nowUs, credentials, latencyUs });
-  return { outages, db };
+  return { ...base, db };
 }
