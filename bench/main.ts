@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [--only calls,media,memory,wire,diagnosis]`: our generator beside SIPp in one run, A B A B, and the
+ * `npm run bench [-- --quick] [--only calls,registrations,media,memory,wire,diagnosis]`: our generator beside SIPp in one run, A B A B, and the
  * figures that the README quotes. CPU time decides, not wall time; results/bench.json has every trial.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,14 +9,15 @@ import { rawRefusal, syscallRefusal } from '../agents/wire/media.js';
 import { diagnosisFigure } from './diagnosis.js';
 import { machine } from './machine.js';
 import { type MediaGenerator, type MediaTrial, mediaTrial, mediaTrialAlone } from './media.js';
-import { type MemoryFigure, memoryFigure } from './memory.js';
+import { type MemoryFigure, memoryFigure, phoneFigure } from './memory.js';
+import { type RegistrationTrial, registrationTrial, writeUsers } from './registrations.js';
 import { type SignallingTrial, signallingTrial } from './signalling.js';
 import { sippVersion } from './sipp.js';
-import { type BenchResult, markdown, median } from './table.js';
+import { type BenchResult, markdown, median, registrationRatios } from './table.js';
 import { measureWire } from './wire.js';
 
 const quick = process.argv.includes('--quick');
-const PARTS = ['calls', 'media', 'memory', 'wire', 'diagnosis'] as const;
+const PARTS = ['calls', 'registrations', 'media', 'memory', 'wire', 'diagnosis'] as const;
 type Part = (typeof PARTS)[number];
 
 /** All, or those that `--only` names. Throws on a name that is none. */
@@ -35,6 +36,9 @@ const SIZE = quick
       rounds: 1,
       calls: 1_000,
       rateCps: 1000,
+      phones: 1_000,
+      registerRate: 1000,
+      idlePhones: [500, 1_000],
       legs: 100,
       mediaSeconds: 1,
       calm: [200, 400],
@@ -46,6 +50,9 @@ const SIZE = quick
       rounds: 5,
       calls: 60_000,
       rateCps: 5000,
+      phones: 30_000,
+      registerRate: 3000,
+      idlePhones: [10_000, 30_000],
       legs: 1000,
       mediaSeconds: 8,
       calm: [4000, 8000],
@@ -82,6 +89,22 @@ async function signalling(dir: string): Promise<NonNullable<BenchResult['signall
     wholeProcess: against((t) => t.processCpuS),
   };
   return { rateCps: load.rateCps, trials, ratios };
+}
+
+async function registrations(dir: string): Promise<NonNullable<BenchResult['registrations']>> {
+  const load = { phones: SIZE.phones, rate: SIZE.registerRate };
+  const users = writeUsers(dir, load.phones);
+  const trials: RegistrationTrial[] = [];
+  for (let round = 0; round < SIZE.rounds; round++) {
+    for (const generator of ['sipp', 'deadair'] as const) {
+      const trial = await registrationTrial(generator, load, dir, users);
+      trials.push(trial);
+      say(
+        `registrations ${round + 1}/${SIZE.rounds} ${generator}: ${Math.round(trial.phones / trial.threadCpuS)} per CPU-second, ${trial.retransmits} repeated`,
+      );
+    }
+  }
+  return { ...load, trials, ratios: registrationRatios(trials) };
 }
 
 async function media(dir: string, withSipp: boolean): Promise<NonNullable<BenchResult['media']>> {
@@ -127,8 +150,10 @@ try {
     machine: where,
     missing,
     signalling: sipp !== null && parts.has('calls') ? await signalling(dir) : null,
+    registrations: sipp !== null && parts.has('registrations') ? await registrations(dir) : null,
     media: parts.has('media') ? await media(dir, sipp !== null) : null,
     memory: parts.has('memory') ? await memory(dir, sipp !== null) : [],
+    phones: parts.has('memory') ? [await phoneFigure(SIZE.idlePhones as [number, number], SIZE.registerRate, dir)] : [],
     wire: parts.has('wire') ? measureWire(SIZE.wireSeconds) : [],
     diagnosis: parts.has('diagnosis') ? await diagnosisFigure(SIZE.judged) : null,
   };

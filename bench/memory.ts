@@ -42,7 +42,6 @@ export async function memoryFigure(
 
 export interface PhoneFigure {
   phones: [number, number];
-  phonesPerSocket: number;
   /** Slope between the two numbers of phones, bytes a phone. */
   rssPerPhone: number;
   heapPerPhone: number;
@@ -50,33 +49,24 @@ export interface PhoneFigure {
   rssGrowthMb: number;
 }
 
-/** Bytes per phone that is registered and idle. Its socket's kernel memory is not in it; `perSocket` phones share one. */
-export async function phoneFigure(
-  phones: [number, number],
-  perSocket: number,
-  rate: number,
-  dir: string,
-): Promise<PhoneFigure> {
-  const [few, many] = [
-    await idlePhones(phones[0], perSocket, rate, dir),
-    await idlePhones(phones[1], perSocket, rate, dir),
-  ];
+/** Bytes per phone that is registered and idle, all on one socket: so what a socket takes is not in it. */
+export async function phoneFigure(phones: [number, number], rate: number, dir: string): Promise<PhoneFigure> {
+  const [few, many] = [await idlePhones(phones[0], rate, dir), await idlePhones(phones[1], rate, dir)];
   const more = phones[1] - phones[0];
   return {
     phones,
-    phonesPerSocket: perSocket,
     rssPerPhone: Math.round((many.loaded.rss - few.loaded.rss) / more),
     heapPerPhone: Math.round((many.loaded.heap - few.loaded.heap) / more),
     rssGrowthMb: Math.round((many.loaded.rss - many.idle.rss) / 1e5) / 10,
   };
 }
 
-async function idlePhones(phones: number, perSocket: number, rate: number, dir: string): Promise<FootprintLine> {
+async function idlePhones(phones: number, rate: number, dir: string): Promise<FootprintLine> {
   const at = nextAddresses();
   const users = writeUsers(dir, phones);
   const registrar = await startRegistrar(at, users);
   const where = { localIp: at.caller, targetIp: at.callee, targetPort: SIP_PORT };
-  const task: RegisterTask = { ...where, users, phones, rate, phonesPerSocket: Math.min(perSocket, phones) };
+  const task: RegisterTask = { ...where, users, phones, rate, phonesPerSocket: phones };
   try {
     const line = await phonesProcess<FootprintLine | null>('./phones-footprint', task, ['--expose-gc']);
     if (line === null || line.up !== phones) throw new Error(`only ${line?.up ?? 0} of ${phones} phones registered`);

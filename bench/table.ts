@@ -1,7 +1,8 @@
 import type { DiagnosisFigure } from './diagnosis.js';
 import type { Machine } from './machine.js';
 import type { MediaTrial } from './media.js';
-import type { MemoryFigure } from './memory.js';
+import type { MemoryFigure, PhoneFigure } from './memory.js';
+import type { RegistrationTrial } from './registrations.js';
 import type { SignallingTrial } from './signalling.js';
 import type { MediaFigure } from './wire.js';
 
@@ -12,10 +13,35 @@ export interface BenchResult {
   machine: Machine;
   missing: string[];
   signalling: { rateCps: number; trials: SignallingTrial[]; ratios: SignallingRatios } | null;
+  registrations: { phones: number; rate: number; trials: RegistrationTrial[]; ratios: RegistrationRatios } | null;
   media: { trials: MediaTrial[]; ratios: { raw: number | null; sockets: number | null } } | null;
   memory: MemoryFigure[];
+  phones: PhoneFigure[];
   wire: MediaFigure[];
   diagnosis: DiagnosisFigure | null;
+}
+
+export interface RegistrationRatios {
+  pairs: number;
+  /** Neighbouring trials in which every phone registered. */
+  cleanPairs: number;
+  /** Medians over clean pairs of our registrations per CPU-second by SIPp's. */
+  agentsThread: number;
+  loadProcess: number;
+}
+
+export function registrationRatios(trials: readonly RegistrationTrial[]): RegistrationRatios {
+  const [theirs, ours] = (['sipp', 'deadair'] as const).map((g) => trials.filter((t) => t.generator === g));
+  const pairs = ours!.map((mine, i) => ({ mine, theirs: theirs![i]! }));
+  const clean = pairs.filter((p) => p.mine.failed + p.theirs.failed === 0);
+  const against = (cpu: (t: RegistrationTrial) => number): number =>
+    median((clean.length > 0 ? clean : pairs).map((p) => p.theirs.processCpuS / cpu(p.mine)));
+  return {
+    pairs: pairs.length,
+    cleanPairs: clean.length,
+    agentsThread: against((t) => t.threadCpuS),
+    loadProcess: against((t) => t.loadCpuS),
+  };
 }
 
 export interface SignallingRatios {
@@ -49,14 +75,51 @@ export function markdown(r: BenchResult): string {
     `deadair ${m.deadair}; load average ${m.load[0]} before, ${m.load[1]} after${r.quick ? '; quick run' : ''}`;
   const parts = [`## deadair bench`, where, ...r.missing.map((why) => `**Not measured:** ${why}`)];
   if (r.signalling !== null) parts.push(signallingPart(r.signalling));
+  if (r.registrations !== null) parts.push(registrationsPart(r.registrations));
   if (r.media !== null) parts.push(mediaPart(r.media));
   if (r.memory.length > 0) parts.push(memoryPart(r.memory));
+  if (r.phones.length > 0) parts.push(phonesPart(r.phones));
   if (r.wire.length > 0) parts.push(wirePart(r.wire));
   if (r.diagnosis !== null) parts.push(diagnosisPart(r.diagnosis));
   return `${parts.join('\n\n')}\n`;
 }
 
 const GENERATORS = ['sipp', 'deadair'] as const;
+
+function registrationsPart({ rate, trials, ratios }: NonNullable<BenchResult['registrations']>): string {
+  const of = (generator: string, cpu: (t: RegistrationTrial) => number): string =>
+    int(median(trials.filter((t) => t.generator === generator).map((t) => t.phones / cpu(t))));
+  const sum = (generator: string, n: (t: RegistrationTrial) => number): string =>
+    int(trials.filter((t) => t.generator === generator).reduce((total, t) => total + n(t), 0));
+  const who = (g: string): string[] => [sum(g, (t) => t.phones), sum(g, (t) => t.failed), sum(g, (t) => t.retransmits)];
+  return [
+    `### Registrations with digest per CPU-second, ${int(rate)} a second: REGISTER, 401, REGISTER, 200; one registrar, one file of users`,
+    rows(
+      ['generator', 'registrations per CPU-second', 'against SIPp', 'phones', 'failed', 'repeated'],
+      [
+        ['SIPp', of('sipp', (t) => t.processCpuS), '1.00x', ...who('sipp')],
+        ['deadair, agents thread', of('deadair', (t) => t.threadCpuS), ratio(ratios.agentsThread), ...who('deadair')],
+        ['deadair, process while under load', of('deadair', (t) => t.loadCpuS), ratio(ratios.loadProcess), '', '', ''],
+      ],
+    ),
+    `Medians over the ${ratios.cleanPairs} of ${ratios.pairs} neighbouring pairs in which every phone registered. The registrar verifies each digest, in a process of its own. Each on one socket.`,
+  ].join('\n\n');
+}
+
+function phonesPart(figures: readonly PhoneFigure[]): string {
+  return [
+    '### Memory per phone that is registered and idle, bytes: slope between two populations, on one socket',
+    rows(
+      ['phones', 'resident', 'heap + external', 'growth over idle'],
+      figures.map((f) => [
+        f.phones.map(int).join(' / '),
+        int(f.rssPerPhone),
+        int(f.heapPerPhone),
+        `${f.rssGrowthMb} MB`,
+      ]),
+    ),
+  ].join('\n\n');
+}
 
 function signallingPart({ rateCps, trials, ratios }: NonNullable<BenchResult['signalling']>): string {
   const whole = trials.filter((t) => t.failed === 0);

@@ -66,6 +66,7 @@ export default defineScenario({
     retryMs: integer(5000, { unit: 'ms', doc: 'fixed: the wait; rfc5626: the base of its back-off' }),
     retryMaxMs: integer(1_800_000, { unit: 'ms', doc: 'rfc5626: the longest wait' }),
     cps: number(0, {
+      platform: true,
       unit: 'calls/s',
       max: 1000,
       doc: 'calls to the phones, at the contacts that they registered; 0: none. From outside, through router, edge and node',
