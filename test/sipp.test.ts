@@ -1,42 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { Verdict } from '../harness/verdict/types.js';
-import { type CliResult, runCommand, startCli } from './support/cli.js';
+import { startCli } from './support/cli.js';
+import { dial } from './support/dial.js';
 import { freePort, ownAddress } from './support/ports.js';
-import { answerWithSipp, callWithSipp, describeWithSipp, type SippResult } from './support/sipp.js';
+import { callWithSipp, describeWithSipp } from './support/sipp.js';
 
 /** Signalling against SIPp, a program that we did not write. */
-const OUT = mkdtempSync(join(tmpdir(), 'deadair-sipp-runs-'));
-afterAll(() => rmSync(OUT, { recursive: true, force: true }));
-
-let runs = 0;
-const sets = (set: Record<string, number | string>): string[] =>
-  Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-
-/** peak-dial without audio and quiet time, at a SIPp that answers in its own way. */
-async function dial(
-  scenario: string,
-  calls: number,
-  set: Record<string, number | string>,
-  flags: readonly string[] = [],
-): Promise<{ cli: CliResult; sipp: SippResult; verdict: Verdict }> {
-  const host = ownAddress(10 + runs);
-  const out = join(OUT, String(runs++));
-  const sipp = await answerWithSipp(scenario, { host, calls });
-  const target = `sip:service@${host}:${sipp.port}`;
-  const base = { media: 'none', quietCps: 0, quietMs: 1000, holdMsMin: 100, holdMsMax: 300, ...set };
-  try {
-    const cli = await runCommand(['run', 'peak-dial', '--target', target, '--out', out, ...sets(base), ...flags]);
-    const [run] = readdirSync(out);
-    const verdict = JSON.parse(readFileSync(join(out, run!, 'verdict.json'), 'utf8')) as Verdict;
-    return { cli, sipp: await sipp.done, verdict };
-  } finally {
-    await sipp.stop();
-  }
-}
-
 /** Enough calls to see that all are alike. */
 const CALLS = 8;
 const FEW = { burst: CALLS };

@@ -59,8 +59,7 @@ interface SippOptions {
 /** A SIPp that answers `calls` calls: `uas` is its built-in one, anything else a file of test/sipp/. Listens when resolved. */
 export async function answerWithSipp(scenario: string, options: SippOptions): Promise<Sipp> {
   const port = await freePort(options.host);
-  const file = fileURLToPath(new URL(`../sipp/${scenario}.xml`, import.meta.url));
-  const sipp = start(scenario === 'uas' ? ['-sn', 'uas'] : ['-sf', file], port, options);
+  const sipp = start(scenario === 'uas' ? ['-sn', 'uas'] : ['-sf', fileOf(scenario)], port, options);
   let over = false;
   void sipp.done.then(() => {
     over = true;
@@ -70,11 +69,18 @@ export async function answerWithSipp(scenario: string, options: SippOptions): Pr
   return sipp;
 }
 
-/** SIPp's built-in caller, at `rate` calls a second. */
-export async function callWithSipp(target: string, options: SippOptions & { rate: number }): Promise<Sipp> {
-  const args = ['-sn', 'uac', target, '-r', String(options.rate), '-d', '200'];
+/** SIPp's built-in caller, or one of test/sipp/, at `rate` calls a second. */
+export async function callWithSipp(
+  target: string,
+  options: SippOptions & { rate: number; scenario?: string },
+): Promise<Sipp> {
+  const { scenario } = options;
+  const which = scenario === undefined ? ['-sn', 'uac'] : ['-sf', fileOf(scenario)];
+  const args = [...which, target, '-r', String(options.rate), '-d', '200'];
   return start(args, await freePort(options.host), options);
 }
+
+const fileOf = (scenario: string): string => fileURLToPath(new URL(`../sipp/${scenario}.xml`, import.meta.url));
 
 function start(args: string[], port: number, { host, calls, limitMs = 60_000, transport = 'u1' }: SippOptions): Sipp {
   const dir = mkdtempSync(join(tmpdir(), 'deadair-sipp-'));
