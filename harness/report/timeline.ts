@@ -41,6 +41,9 @@ function otherSide(row: Row): string {
   return row.callee_ended_by_name === 'us' ? 'the callee' : 'the platform';
 }
 
+/** Outcomes of a party that said BYE because the other side, or the session, was gone. */
+const GAVE_UP = ['session-expired', 'refresh-failed', 'dialog-lost'];
+
 export function momentsOf(row: Row): Moment[] {
   const out: Moment[] = [];
   const add = (key: string, text: string, arrow?: Moment['arrow']): void => {
@@ -92,11 +95,12 @@ export function momentsOf(row: Row): Moment[] {
     `${n(row, 'caller_finalCode')}${reasonText(row, 'caller')}${retry > 0 ? `, Retry-After ${retry} s` : ''}`,
     toCaller(String(n(row, 'caller_finalCode'))),
   );
-  const byeByUs = row.caller_ended_by_name === 'us' || row.caller_outcome_name === 'bye-failed';
+  const byeByUs =
+    row.caller_ended_by_name === 'us' || ['bye-failed', ...GAVE_UP].includes(String(row.caller_outcome_name));
   const byes = n(row, 'caller_byeRetransmits');
   if (byeByUs) add('caller_byeMs', `BYE sent${byes > 0 ? `, and repeated ${times(byes)}` : ''}`, toPlatform('BYE'));
   else add('caller_byeMs', `BYE from ${otherSide(row)}${reasonText(row, 'caller')}`, toCaller('BYE'));
-  if (row.callee_ended_by_name === 'us' || row.callee_outcome_name === 'no-ack')
+  if (row.callee_ended_by_name === 'us' || ['no-ack', ...GAVE_UP].includes(String(row.callee_outcome_name)))
     add('callee_byeMs', 'callee sends BYE', fromCallee('BYE'));
   else add('callee_byeMs', `BYE reaches the callee${reasonText(row, 'callee')}`, toCallee('BYE'));
   out.push(...dialogMoments(row));

@@ -28,7 +28,7 @@ export const sessionExpired: CauseRule = {
       source: 'legs',
       sql: 'SELECT count(*) AS n, quantile_cont(talk_ms, 0.5) AS talk_ms, quantile_cont(mos, 0.5) AS mos FROM mine',
       text: (r) =>
-        `${nice(num(r, 'n'))} calls with good audio were hung up by the platform, ${seconds(num(r, 'talk_ms'))} after the answer in the middle case`,
+        `${nice(num(r, 'n'))} calls with good audio were hung up by neither party's wish, ${seconds(num(r, 'talk_ms'))} after the answer in the middle case`,
     },
     {
       source: 'legs',
