@@ -1,6 +1,7 @@
 import type { CallPlan, RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
 import { dialer, Population, type User } from './identity.js';
+import { ROLE } from './record.js';
 import { Registrant } from './registrant.js';
 import { MediaEngine } from './rtp/media.js';
 import type { LegStore, RegistrationStore } from './store.js';
@@ -8,6 +9,7 @@ import { Caller } from './uac.js';
 import { Callee } from './uas.js';
 import { behindGateway } from './wire/gateway.js';
 import type { StreamPlan } from './wire/stream-options.js';
+import { type Tap, tapped } from './wire/tap.js';
 import type { Actor, MediaPorts, Wire } from './wire/types.js';
 
 /** All that one worker hosts, as data that can cross a thread or a process. */
@@ -70,8 +72,10 @@ export class Fleet implements Actor {
     t0Us: number,
     registrations: RegistrationStore | null = null,
     streams: Wire | null = null,
+    tap: Tap | null = null,
   ) {
     const { min: portMin, max: portMax } = plan.mediaPorts ?? { min: MEDIA_PORT_MIN, max: MEDIA_PORT_MAX };
+    const watched = (on: Wire, role: number): Wire => (tap === null ? on : tapped(on, tap, role));
     const media = (on: Wire, ip: number, maxLegs: number): MediaEngine | null => {
       if (plan.call.media === 'none') return null;
       const engine = new MediaEngine({
@@ -94,7 +98,9 @@ export class Fleet implements Actor {
     const common = { seed, worker, maxCalls, t0Us, store, counters };
     if (plan.callees !== null) {
       const { ip, port, maxCalls: room } = plan.callees;
-      this.callee = new Callee((plan.callees.streams && streams) || wire, {
+      const on = watched(wire, ROLE.CALLEE);
+      const sip = watched((plan.callees.streams && streams) || wire, ROLE.CALLEE);
+      this.callee = new Callee(sip, {
         ...common,
         maxCalls: room,
         ip,
@@ -103,15 +109,16 @@ export class Fleet implements Actor {
         ringMs: call.ringMs,
         ordinaryFailures: call.ordinaryFailures ?? 0,
         salt: salt ^ 0x5555,
-        media: media(wire, ip, room),
+        media: media(on, ip, room),
       });
       this.#actors.push(this.callee);
     }
     const phones = plan.registrants;
     if (plan.callers !== null) {
       const { ip, gateway, hop, domain, user, first, stride } = plan.callers;
-      const on = gateway === null ? wire : behindGateway(wire, gateway.ip, gateway.port);
-      this.caller = new Caller(streams ?? on, {
+      // Before the router's wrapping: what the phone itself would see.
+      const on = watched(gateway === null ? wire : behindGateway(wire, gateway.ip, gateway.port), ROLE.CALLER);
+      this.caller = new Caller(streams === null ? on : watched(streams, ROLE.CALLER), {
         ...common,
         ip,
         port: 0,

@@ -5,6 +5,7 @@ import { Fleet, type FleetPlan } from './fleet.js';
 import { LegStore, RegistrationStore } from './store.js';
 import { hostActors } from './thread.js';
 import type { MediaWish } from './wire/media.js';
+import { openTap, type TapBuffers } from './wire/tap.js';
 import { publishWire } from './wire-counters.js';
 
 /** What the control plane hands to an agents' thread. */
@@ -15,6 +16,8 @@ export interface AgentsData {
   legCapacity: number;
   /** Absent where no phone registers. */
   registrations?: { shared: SharedArrayBuffer; capacity: number } | null;
+  /** Absent where nobody asked for packets. */
+  tap?: TapBuffers | null;
   counters: SharedArrayBuffer;
   control: SharedArrayBuffer;
   media: MediaWish;
@@ -47,6 +50,7 @@ await hostActors(
       t0Us,
       registrations,
       streams,
+      data.tap ? openTap(data.tap) : null,
     );
     const v = counters.values;
     let published = 0;

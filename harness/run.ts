@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import { join } from 'node:path';
+import { monotonicUs } from './clock.js';
 import { loadFaults } from './collect/faults.js';
+import type { CaptureWish } from './collect/pcap.js';
 import type { EnvRecord } from './collect/schema.js';
 import { RunStore } from './collect/store.js';
+import { Recorder, writeCaptures } from './engine/capture.js';
 import { readLab } from './engine/lab.js';
 import { runReal } from './engine/real.js';
 import { runSimulated } from './engine/simulated.js';
@@ -11,6 +14,7 @@ import type { EngineOptions, EngineOutcome } from './engine/types.js';
 import { EXIT, type ExitCode, HarnessError } from './errors.js';
 import { bringUp } from './lab/stack.js';
 import type { RunPlan } from './plan/types.js';
+import { captureKeys } from './verdict/capture-keys.js';
 import { judge } from './verdict/index.js';
 import type { Verdict } from './verdict/types.js';
 import { packageVersion } from './version.js';
@@ -18,6 +22,8 @@ import { packageVersion } from './version.js';
 export interface RunOptions extends EngineOptions {
   /** The run's own directory, named by its runId, is made in here. */
   outDir: string;
+  /** Which calls' packets are written as pcap/*.pcap; none without it. */
+  pcap?: CaptureWish;
   /** false: verdict.json only, no HTML, JUnit or Markdown. */
   reports?: boolean;
 }
@@ -26,6 +32,8 @@ export interface RunResult {
   runDir: string;
   verdict: Verdict;
   exitCode: ExitCode;
+  /** Files in the run's directory, and how many packets were too old for the taps; null when none were asked for. */
+  captures: { files: string[]; forgotten: number } | null;
 }
 
 /**
@@ -41,8 +49,15 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
   const store = new RunStore(runDir);
   store.writeJson('plan.json', plan);
   const startedAt = new Date().toISOString();
+  const recorder = options.pcap === undefined ? undefined : new Recorder();
+  const engineOptions = recorder === undefined ? options : { ...options, recorder };
   const engine =
-    plan.mode === 'simulated' ? runSimulated(plan, store, options) : await runOnStack(plan, store, options);
+    plan.mode === 'simulated' ? runSimulated(plan, store, engineOptions) : await runOnStack(plan, store, engineOptions);
+  // The taps' clock is the machine's, or virtual and then begins when the run was started.
+  const epochUs =
+    plan.mode === 'simulated'
+      ? Date.parse(startedAt) * 1000 - (recorder?.t0Us ?? 0)
+      : Date.now() * 1000 - monotonicUs();
   const env: EnvRecord = {
     schema: 'deadair.env/1',
     runId: plan.runId,
@@ -69,12 +84,17 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     faults: loadFaults(runDir),
     command: plan.command,
   });
+  let captures: RunResult['captures'] = null;
+  if (recorder !== undefined && options.pcap !== undefined) {
+    const keys = await captureKeys(runDir, options.pcap);
+    captures = { files: writeCaptures(runDir, recorder, keys, epochUs), forgotten: recorder.forgotten };
+  }
   if (options.reports !== false) {
     const { writeReports } = await import('./report/html.js');
     await writeReports(runDir, verdict);
   }
   if (engine.silent !== null) throw new HarnessError('TARGET_SILENT', `${engine.silent} (results in ${runDir})`);
-  return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null) };
+  return { runDir, verdict, exitCode: exitCodeOf(verdict, engine.interrupted !== null), captures };
 }
 
 /** What the plan wants brought up stands for exactly as long as the engine runs. */

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CAPTURES_MAX, type CaptureWish } from '../collect/pcap.js';
 import { EXIT } from '../errors.js';
 import type { PlanOptions } from '../plan/resolve.js';
+import type { RunResult } from '../run.js';
 import { onInterrupt } from './interrupt.js';
 import { makeOutDir } from './out-dir.js';
 import { printResult, tell } from './output.js';
@@ -13,6 +15,16 @@ interface RunFlags extends PlanOptions, RoleFlags {
   compare?: string | true;
   json?: boolean;
   logFile?: string;
+  pcap?: CaptureWish;
+}
+
+/** `all`, `bad`, or how many of the worst. */
+function wish(value: string): CaptureWish {
+  if (value === 'all' || value === 'bad') return { kind: value };
+  const calls = Number(value);
+  if (!/^\d+$/.test(value) || calls < 1 || calls > CAPTURES_MAX)
+    throw new InvalidArgumentError(`must be all, bad, or a whole number from 1 to ${CAPTURES_MAX}.`);
+  return { kind: 'worst', calls };
 }
 
 const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
@@ -46,6 +58,11 @@ export function addRun(program: Command): void {
       new Option('--media-backend <name>', 'how media ports are held').choices(['auto', 'raw', 'sockets', 'dgram']),
     )
     .option('--authorise <host>', 'allow a target outside 127.0.0.0/8; names exactly that host')
+    .option(
+      '--pcap <which>',
+      'write packets for Wireshark and sngrep: of all, the bad, or so many of the worst calls',
+      wish,
+    )
     .option('--log-file <file>', 'log here instead of to standard error')
     .action(run);
   addRoleOptions(command);
@@ -81,14 +98,25 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
       onStack: tell,
       keepStack: flags.keep ?? false,
       log,
+      ...(flags.pcap === undefined ? {} : { pcap: flags.pcap }),
     });
     progress.done();
     const { summaryText } = await import('../report/summary.js');
     printResult(flags.json ? JSON.stringify(result.verdict, null, 2) : summaryText(result.verdict));
+    if (!flags.json && result.captures !== null) printResult(capturesText(result.runDir, result.captures));
     if (!flags.json) printResult(`report: ${join(result.runDir, 'report.html')}`);
     process.exitCode = interrupt.signal.aborted ? EXIT.INTERRUPTED : result.exitCode;
   } finally {
     progress.done();
     interrupt.release();
   }
+}
+
+function capturesText(runDir: string, { files, forgotten }: NonNullable<RunResult['captures']>): string {
+  const what =
+    files.length === 0
+      ? 'none: no such call, or nothing was captured'
+      : join(runDir, files.length === 1 ? files[0]! : 'pcap');
+  const lost = forgotten === 0 ? '' : ` (the oldest ${forgotten} packets of the run were forgotten: the taps are full)`;
+  return `pcap: ${what}${lost}`;
 }

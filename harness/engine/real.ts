@@ -74,6 +74,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
       legCapacity: capacity,
       registrations: registrations === null ? null : { shared: registrations.shared, capacity: rows },
       counters: counters.shared,
+      tap: options.recorder?.open() ?? null,
       media: plan.agents.mediaBackend,
     };
     const thread = new Thread(name, { file: '../../agents/worker', from: import.meta.url }, data);
@@ -132,6 +133,7 @@ export interface Parts {
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
   const { gatherer, platform, webphones, agents, threads } = parts;
   const t0Us = await letGo(threads, LEAD_US);
+  if (options.recorder !== undefined) options.recorder.t0Us = t0Us;
   const ready = await Promise.all(threads.map((t) => t.ready));
   if (platform !== null) platform.metrics = ready[0]!.info as Platform['metrics'];
   const ours = ready.at(-1)!;

@@ -2,6 +2,7 @@ import { Counters } from '../../agents/counters.js';
 import { Fleet } from '../../agents/fleet.js';
 import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { type Impairments, MemoryWorld } from '../../agents/wire/memory.js';
+import { openTap } from '../../agents/wire/tap.js';
 import type { RunStore } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { addressesOf } from '../lab/embedded/addresses.js';
@@ -69,6 +70,7 @@ export function runSimulated(
   const platform = new EmbeddedPlatform(platformWire, platformOptions);
   world.add(platform, platformWire);
 
+  if (options.recorder !== undefined) options.recorder.t0Us = t0Us;
   const gatherer = new Gatherer(store);
   const fleets = fleetPlans(plan, addresses, users, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
     const wire = world.wire(`agents-${fleetPlan.worker}`);
@@ -77,7 +79,8 @@ export function runSimulated(
     const counters = new Counters();
     const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);
     const registrations = rows === 0 ? null : RegistrationStore.create(rows).store;
-    const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us, registrations);
+    const tap = options.recorder === undefined ? null : openTap(options.recorder.open());
+    const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us, registrations, null, tap);
     world.add(fleet, wire);
     const { first, stride } = fleetPlan.callers!;
     gatherer.workers.push({

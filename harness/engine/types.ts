@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
+import type { Recorder } from './capture.js';
 
 export interface Progress {
   tMs: number;
@@ -34,6 +35,8 @@ export interface EngineOptions {
   onStack?: (line: string) => void;
   /** The stack stays when the run is over. */
   keepStack?: boolean;
+  /** Keeps what went over the agents' wires. */
+  recorder?: Recorder;
   /** For tests that end a worker in mid-run. */
   onWorkers?: (agents: Worker[]) => void;
 }

@@ -1,27 +1,44 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { CauseFinding } from '../verdict/types.js';
+import { WORST_FIRST } from '../verdict/worst.js';
+import { audioStrips } from './audio-strip.js';
 import { dialogFacts } from './dialog-log.js';
 import { duration, printable } from './format.js';
+import { ladderText } from './ladder.js';
 import { readingsAround } from './readings.js';
 import { at, audioOf, momentsOf, n } from './timeline.js';
 
+export interface AutopsyWish {
+  /** A call number or a Call-ID. */
+  call?: string;
+  /** Calls that were given this cause. */
+  cause?: string;
+  /** So many of the worst; one without it. */
+  worst?: number;
+}
+
 /**
- * One call's story, in the manner of an incident review. `call` is a call number or a Call-ID; without it the worst call
- * of the run is taken. The diagnosis is run anew, so this works on a folder that was never judged.
+ * A call's story, in the manner of an incident review, or those of several. Without a wish the worst call of the run is taken.
+ * The diagnosis is run anew, so this works on a folder that was never judged. Throws NO_SUCH_RUN when nothing fits the wish.
  */
-export async function autopsyText(runDir: string, call?: string | number): Promise<string> {
+export async function autopsyText(runDir: string, wish: AutopsyWish = {}): Promise<string> {
   const run = await openRun(runDir);
   try {
     const causes = await diagnose(run);
-    const callNo = call === undefined ? await worstCall(run) : await findCall(run, String(call));
-    const row = await run.one(
-      `SELECT c.*, v.cause, v.confidence FROM calls c LEFT JOIN verdicts v USING (callNo) WHERE callNo = ${callNo}`,
-    );
-    return await story(run, row, causes);
+    const calls = wish.call === undefined ? await worstCalls(run, causes, wish) : [await findCall(run, wish.call)];
+    const stories: string[] = [];
+    for (const callNo of calls) {
+      const row = await run.one(
+        `SELECT c.*, v.cause, v.confidence FROM calls c LEFT JOIN verdicts v USING (callNo) WHERE callNo = ${callNo}`,
+      );
+      stories.push(await story(run, row, causes));
+    }
+    return stories.join(`\n${'='.repeat(100)}\n\n`);
   } finally {
     run.close();
   }
@@ -41,13 +58,15 @@ async function findCall(run: OpenRun, call: string): Promise<number> {
   return n(row, 'callNo');
 }
 
-/** The call that its people would complain of first; of equals, the one whose cause is surest. */
-async function worstCall(run: OpenRun): Promise<number> {
-  const row = await run.one(`SELECT callNo FROM graded LEFT JOIN verdicts USING (callNo)
-    ORDER BY bad DESC, (dead_air AND dropped) DESC, dead_air DESC, one_way DESC, crossed_audio DESC, dropped DESC, failed DESC,
-      confidence DESC NULLS LAST, mos NULLS LAST, callNo LIMIT 1`);
-  if (row.callNo === undefined) throw nothing(run, 'there is no call');
-  return n(row, 'callNo');
+/** The calls that their people would complain of first. */
+async function worstCalls(run: OpenRun, causes: readonly CauseFinding[], wish: AutopsyWish): Promise<number[]> {
+  const { cause, worst = 1 } = wish;
+  const rows = await run.query(`SELECT callNo FROM graded LEFT JOIN verdicts USING (callNo)
+    ${cause === undefined ? '' : `WHERE cause = ${quoted(cause)}`} ORDER BY ${WORST_FIRST} LIMIT ${worst}`);
+  if (rows.length > 0) return rows.map((row) => n(row, 'callNo'));
+  if (cause === undefined) throw nothing(run, 'there is no call');
+  const there = causes.map((c) => c.cause).join(', ');
+  throw nothing(run, `no call was given the cause ${cause}; there ${there === '' ? 'is none' : `are ${there}`}`);
 }
 
 /** Names of what is wrong with a call. */
@@ -92,6 +111,9 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
 
   const facts = dialogFacts(row);
   if (facts.length > 0) out.push('', ...facts);
+  const strips = audioStrips(row, run.runDir);
+  if (strips.length > 0) out.push('', ...strips);
+
   const cause = causes.find((c) => c.cause === row.cause);
   if (cause) {
     out.push(
@@ -100,7 +122,14 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
     );
     out.push(`          ${cause.summary}; ${cause.calls} calls of this run have it.`);
     out.push(...cause.evidence.map((e, i) => `${i === 0 ? 'evidence' : '        '}  [${e.source}] ${e.text}`));
+    if (cause.missing.length > 0)
+      out.push(`not seen  ${cause.missing.join(', ')}: with it this would be surer, or ruled out`);
+    out.push(`dies at   ${cause.hop}`);
     out.push(`cure      ${cause.cure}`);
+    out.push(`see       ${cause.see}`);
   }
+  out.push('', ladderText(row));
+  const pcap = join(run.runDir, 'pcap', `call-${n(row, 'callNo')}.pcap`);
+  if (existsSync(pcap)) out.push('', `packets   ${pcap}`);
   return `${out.join('\n')}\n`;
 }

@@ -22,7 +22,7 @@ async function worst(run: OpenRun): Promise<Row[]> {
     ORDER BY nth, cause, callNo LIMIT ${MAX_CALLS}`);
 }
 
-function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[]): string {
+function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[], runDir: string): string {
   return plotsPage({
     title: `${v.outcome.word}: ${title(v)}`,
     head: part.heading(v),
@@ -35,7 +35,7 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[]): string
     ].join('\n'),
     plots,
     after: [
-      part.worstCalls(calls),
+      part.worstCalls(calls, runDir),
       part.faults(v),
       part.generator(v),
       `<h2>Have this run again</h2><pre>${esc(v.reproduce)}</pre>`,
@@ -48,7 +48,7 @@ export async function reportHtml(runDir: string, verdict: Verdict): Promise<stri
   const run = await openRun(runDir);
   try {
     await diagnose(run);
-    return page(verdict, await plotsOf(run), await worst(run));
+    return page(verdict, await plotsOf(run), await worst(run), runDir);
   } finally {
     run.close();
   }

@@ -82,7 +82,7 @@ describe('what strangers wrote', () => {
       const html = await reportHtml(dir, judged);
       expect(html).toContain('&#60;script&#62;alert(1)');
       expect(html).not.toMatch(/<script>alert|<img/);
-      const text = await autopsyText(dir, '1');
+      const text = await autopsyText(dir, { call: '1' });
       expect(text).not.toContain('\x1b');
       expect(text).toContain('</pre><img src=x>\ufffd[2J\ufffdBYE');
     } finally {
@@ -103,13 +103,32 @@ describe('autopsy', () => {
   });
 
   it('finds a call by number and by Call-ID', async () => {
-    expect(await autopsyText(run.dir, '3')).toContain('call 3 of run');
-    expect(await autopsyText(run.dir, '7-b@synthetic')).toContain('call 7 of run');
-    expect(await autopsyText(run.dir, '50')).toContain('486');
+    expect(await autopsyText(run.dir, { call: '3' })).toContain('call 3 of run');
+    expect(await autopsyText(run.dir, { call: '7-b@synthetic' })).toContain('call 7 of run');
+    expect(await autopsyText(run.dir, { call: '50' })).toContain('486');
+  });
+
+  it('draws each direction over time, says where it dies, and shows the ladder', async () => {
+    const text = await autopsyText(run.dir);
+    expect(text).toMatch(/callee hears {2}·{60}\n\s*caller hears {2}·{60}\n/);
+    expect(text).toContain("dies at   the subscribers' router");
+    expect(text).toContain('see       RFC 4787');
+    expect(text).toMatch(/\|-- INVITE -+>\|/);
+    expect(await autopsyText(run.dir, { call: '3' })).toMatch(/callee hears {2}█{60}\n/);
+  });
+
+  it('takes calls by cause, and the worst', async () => {
+    const stories = (text: string): number => text.match(/^call \d+ of run/gm)?.length ?? 0;
+    expect(stories(await autopsyText(run.dir, { worst: 3 }))).toBe(3);
+    const two = await autopsyText(run.dir, { cause: 'nat-table-full', worst: 2 });
+    expect([stories(two), two.match(/^cause {5}nat-table-full/gm)?.length]).toEqual([2, 2]);
+    await expect(autopsyText(run.dir, { cause: 'db-stall' })).rejects.toThrow(
+      'no call was given the cause db-stall; there are nat-table-full in run',
+    );
   });
 
   it('what is not there is one clear line', async () => {
-    await expect(autopsyText(run.dir, '999')).rejects.toMatchObject({ code: 'NO_SUCH_RUN' });
+    await expect(autopsyText(run.dir, { call: '999' })).rejects.toMatchObject({ code: 'NO_SUCH_RUN' });
     const none = mkdtempSync(join(tmpdir(), 'deadair-none-'));
     await expect(autopsyText(none)).rejects.toMatchObject({ code: 'NO_SUCH_RUN' });
     rmSync(none, { recursive: true });

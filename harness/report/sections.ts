@@ -1,5 +1,6 @@
 import type { Row } from '../verdict/read.js';
 import type { Quantiles, Verdict } from '../verdict/types.js';
+import { audioStrips } from './audio-strip.js';
 import { defectsOf } from './autopsy.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
@@ -22,7 +23,7 @@ export function causes(v: Verdict): string {
     (
       c,
     ) => `<div class="card"><h3>${esc(c.cause)} <span class="soft">${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)} of the run${c.expected ? ', as configured' : ''}</span></h3>
-<p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul>${c.missing.length === 0 ? '' : `<p class="soft">Not seen: ${esc(c.missing.join(', '))}. With it this would be surer, or ruled out.</p>`}<p class="cure"><b>Cure.</b> ${esc(c.cure)}</p></div>`,
+<p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul><p><b>It dies at</b> ${esc(c.hop)}.</p>${c.missing.length === 0 ? '' : `<p class="soft">Not seen: ${esc(c.missing.join(', '))}. With it this would be surer, or ruled out.</p>`}<p class="cure"><b>Cure.</b> ${esc(c.cure)}</p><p class="soft">${esc(c.see)}</p></div>`,
   );
   return `<h2>Why ${plural(v.calls.bad, 'call')} went bad</h2>${cards.join('')}${attribution(v)}`;
 }
@@ -114,13 +115,13 @@ export function budgets(v: Verdict): string {
   return `<h2>Budgets</h2><div class="scroll"><table>${rows.join('')}</table></div>`;
 }
 
-export function worstCalls(rows: readonly Row[]): string {
+export function worstCalls(rows: readonly Row[], runDir: string): string {
   if (rows.length === 0) return '';
   const body = rows.map((r) => {
     const heard = (d: string): string =>
       at(r, `${d}_expected_pkts`) === null ? '-' : `${count(n(r, `${d}_recv`))} / ${count(n(r, `${d}_expected_pkts`))}`;
     return `<tr><td>${n(r, 'callNo')}</td><td>${duration(at(r, 'started_ms'))}</td><td>${esc(String(r.cause ?? '-'))}</td><td>${esc(defectsOf(r).join('; ') || String(r.outcome))}</td><td>${heard('a2b')}</td><td>${heard('b2a')}</td><td>${decimals(at(r, 'mos'))}</td></tr>
-<tr><td></td><td colspan="6"><details><summary class="mono">${esc(String(r.caller_callId ?? r.callee_callId ?? ''))}</summary><pre>${esc(ladderText(r))}</pre></details></td></tr>`;
+<tr><td></td><td colspan="6"><details><summary class="mono">${esc(String(r.caller_callId ?? r.callee_callId ?? ''))}</summary><pre>${esc([ladderText(r), ...audioStrips(r, runDir)].join('\n'))}</pre></details></td></tr>`;
   });
   return `<h2>Worst calls</h2><div class="scroll"><table><tr><th>call</th><th>at</th><th>cause</th><th>what was wrong</th><th>callee heard</th><th>caller heard</th><th>MOS</th></tr>${body.join('')}</table></div>`;
 }

@@ -1,5 +1,6 @@
 import { GENERATOR_DROPS } from './causes/generator-limited.js';
 import { CAUSE_RULES } from './causes/index.js';
+import { LITERATURE } from './causes/literature.js';
 import { gradeCalls, readPlatform, type Source, sourcesSeen } from './platform.js';
 import type { OpenRun, Row } from './read.js';
 import { type CauseRule, nice, num } from './rule.js';
@@ -85,7 +86,9 @@ async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promi
     untilMs: num(row, 'until'),
     knownMs: num(row, 'known'),
     evidence,
+    hop: LITERATURE[name as CauseFinding['cause']].hop,
     cure: rule.cure,
+    see: LITERATURE[name as CauseFinding['cause']].see,
     missing: rule.needs.filter((s) => !seen.has(s)),
     ...('expected' in rule && rule.expected ? { expected: true } : {}),
   };

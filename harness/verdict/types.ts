@@ -37,7 +37,11 @@ export interface CauseFinding {
   /** When the first of its calls was over, so that it could be named, ms of the run. */
   knownMs: number;
   evidence: EvidenceLine[];
+  /** Where such a call dies. */
+  hop: string;
   cure: string;
+  /** Clauses and manuals to read on. */
+  see: string;
   /** Telemetry that would have confirmed it or ruled it out, and was not there. */
   missing: string[];
   /** A policy that did what it is for (a tenant's cap), not a defect. */
