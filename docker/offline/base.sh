@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Base images without a registry: Debian's packages as `docker pull` would have brought them.
-#   base.sh SUITE...    makes debian:SUITE-<serial>-slim, the names that the Dockerfiles pin
+#   base.sh SUITE...    makes debian:SUITE-<serial>-slim, the names that the Dockerfiles pin; nothing when they are there
 # The host's own ways to Debian are used: its mirror, its proxy, its extra certificates. A finished base is kept as a tar file, so
 # that an engine that lost its images has it back in seconds.
 set -euo pipefail
@@ -34,7 +34,7 @@ sources() {
 }
 
 make_base() {
-  local suite=$1 tar=$2 options=(--variant=minbase --format=tar --skip=cleanup/apt/cache --quiet)
+  local suite=$1 tar=$2 options=(--variant=minbase --format=tar --skip=cleanup/apt/cache --aptopt='Acquire::Retries "3"')
   local name
   # Documentation in a container is read by nobody: 30 % of the size.
   for name in man doc info locale lintian; do options+=(--dpkgopt="path-exclude=/usr/share/$name/*"); done
@@ -59,10 +59,7 @@ make_base() {
 mkdir -p "$cache"
 for suite in "$@"; do
   tag=debian:$suite-$serial-slim
-  if docker image inspect "$tag" >/dev/null 2>&1; then
-    printf 'base: %-28s is there\n' "$tag"
-    continue
-  fi
+  if docker image inspect "$tag" >/dev/null 2>&1; then continue; fi
   started=$SECONDS
   tar=$cache/$suite.tar
   from=cache

@@ -15,7 +15,7 @@ fail() {
   exit 111
 }
 all() { (cd "$docker_dir" && ls -- */Dockerfile | xargs -n1 dirname); }
-suites() { for image in "$@"; do sed -nE 's/^FROM debian:([a-z]+)-[0-9]+-slim.*/\1/p' "$docker_dir/$image/Dockerfile"; done | sort -u; }
+suites() { sed -nE 's/^FROM debian:([a-z]+)-[0-9]+-slim.*/\1/p' "$docker_dir/$1/Dockerfile" | sort -u; }
 
 if [ "${1:-}" = --list ]; then
   all
@@ -36,7 +36,7 @@ for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
 done
 
 one() {
-  local image=$1 tag=deadair/$1:$version context=$docker_dir started=$SECONDS own=() name value
+  local image=$1 tag=deadair/$1:$version context=$docker_dir started own=() name value
   if [ "$image" = agent ]; then
     context=$root
     [ -f "$root/dist/harness/cli/main.js" ] || fail "agent: dist is not built; run: npm ci && npm run build"
@@ -47,6 +47,9 @@ one() {
       if [ -n "$value" ]; then own+=(--build-arg "$name=$value"); fi
     done
   fi
+  # Two images may want one base: the first makes it, the second waits.
+  for name in $(suites "$image"); do flock "$logs/base-$name.lock" "$here/base.sh" "$name" || return 1; done
+  started=$SECONDS
   local before
   before=$(docker image inspect -f '{{.Id}}' "$tag" 2>/dev/null || true)
   DOCKER_BUILDKIT=0 docker build ${args[@]+"${args[@]}"} ${own[@]+"${own[@]}"} --label deadair.image="$image" -t "$tag" \
@@ -75,11 +78,7 @@ each() {
   done
   return $failed
 }
-base() { "$here/base.sh" "$1"; }
-
 started=$SECONDS
-mapfile -t needed < <(suites "${images[@]}")
-each base "${needed[@]}" || exit 111
 # An image whose first layers are another's is built after it, not beside it: the layers are then there.
 first=() second=()
 for image in "${images[@]}"; do
