@@ -6,6 +6,12 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+# mmdebstrap hands a descriptor to sh as ">&N", and Debian's sh knows one digit: with the callers' locks open, N would have two.
+for open in "/proc/$BASHPID/fd/"*; do
+  open=${open##*/}
+  if ((open > 2 && open < 255)); then eval "exec $open>&-"; fi
+done
+
 serial=$(sed -nE 's/^FROM debian:[a-z]+-([0-9]+)-slim.*/\1/p' ../*/Dockerfile | sort -u)
 cache=${DEADAIR_OFFLINE_CACHE:-/var/cache/deadair-offline}
 
