@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotRing, STATE } from '../../agents/control.js';
@@ -59,7 +60,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const gatherer = new Gatherer(store);
   const platform = addresses === null ? null : startPlatform(plan, addresses, users, store.runDir);
   const agents = fleetPlans(plan, addresses, users, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
-    fleet.streams = streamPlan(plan, fleet, null);
+    fleet.streams = streamPlan(plan, fleet, options.ca === undefined ? null : readFileSync(options.ca, 'utf8'));
     const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
     const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);

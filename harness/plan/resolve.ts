@@ -9,9 +9,9 @@ import { didYouMean } from './nearest.js';
 import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
-import { DEFAULT_PORT, signallingOf } from './signalling.js';
+import { signallingOf } from './signalling.js';
 import { stackTarget } from './stack.js';
-import { parseTarget } from './target.js';
+import { KAMAILIO_PORTS, parseTarget } from './target.js';
 import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
 import { readUsers } from './users.js';
 import { planWebphones, WEBPHONE_BUDGETS } from './webphones.js';
@@ -206,7 +206,9 @@ function targetOf(
   const instead = replacementOf(options);
   if (instead === undefined) return embedded;
   const target =
-    options.target === undefined ? kamailioOf(stamp) : parseTarget(options.target, options.authorise, transport);
+    options.target === undefined
+      ? kamailioOf(stamp, transport)
+      : parseTarget(options.target, options.authorise, transport);
   if (incident === NO_INCIDENT) return target;
   throw new HarnessError(
     'BAD_PLAN',
@@ -221,10 +223,11 @@ function replacementOf({ target, stack }: PlanOptions): string | undefined {
 }
 
 /** 127.160.0.0/16, by the run's own suffix: two runs of one second get two addresses. */
-function kamailioOf({ suffix }: Stamp): TargetPlan {
+function kamailioOf({ suffix }: Stamp, transport: Transport = 'udp'): TargetPlan {
   const n = Number.parseInt(suffix, 36) % 0xfe00;
   const host = `127.160.${Math.floor(n / 254)}.${1 + (n % 254)}`;
-  return { kind: 'sip', uri: `sip:${host}:${DEFAULT_PORT.udp}`, host, port: DEFAULT_PORT.udp, stack: 'kamailio' };
+  const port = KAMAILIO_PORTS[transport];
+  return { kind: 'sip', uri: `sip:${host}:${port}`, host, port, stack: 'kamailio' };
 }
 
 function defaultBudgets(loaded: LoadedScenario, params: Record<string, ParamValue>): string[] {

@@ -6,7 +6,13 @@ import type { TargetPlan, Transport } from './types.js';
 export const SIP_PORT = DEFAULT_PORT.udp;
 
 /** Where a Kamailio that we bring up listens; WebSocket and JSON-RPC share the HTTP port. */
-export const KAMAILIO_PORTS = { sip: SIP_PORT, tls: 5061, ws: 8080, wss: 8443 } as const;
+export const KAMAILIO_PORTS: Record<Transport, number> = {
+  udp: SIP_PORT,
+  tcp: SIP_PORT,
+  tls: 5061,
+  ws: 8080,
+  wss: 8443,
+};
 
 /** Called parties of ours behind a Kamailio that we bring up: 127.160.x.y has them at 127.161.x.y. */
 export function trunkOf(host: string): { host: string; port: number } {

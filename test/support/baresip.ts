@@ -38,8 +38,8 @@ export async function callWithBaresip(
     ...['ausrc_srate 48000', 'auplay_srate 8000', 'ausrc_channels 2', 'auplay_channels 1', `net_interface ${at.host}`],
     ...MODULES.map((name) => `module ${name}.so`),
   ];
-  const params = ['transport=udp', `>;auth_user=${me.user}`, `auth_pass=${me.password}`, `outbound="sip:${at.proxy}"`];
-  const account = `<sip:${me.user}@${me.domain};${params.join(';').replace(';>', '>')};audio_codecs=PCMU/8000/1;regint=60`;
+  const login = [`auth_user=${me.user}`, `auth_pass=${me.password}`, `outbound="sip:${at.proxy}"`].join(';');
+  const account = `<sip:${me.user}@${me.domain};transport=udp>;${login};audio_codecs=PCMU/8000/1;regint=60`;
   writeFileSync(join(dir, 'config'), `${config.join('\n')}\n`);
   writeFileSync(join(dir, 'accounts'), `${account}\n`);
   writeFileSync(join(dir, 'contacts'), '\n');

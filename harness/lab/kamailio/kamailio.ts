@@ -106,8 +106,8 @@ function argumentsOf(
     DIGEST: `"${digest}"`,
     ...(trunk === undefined ? {} : { TRUNK: `"sip:${trunk}"` }),
   };
-  const { sip, tls: tlsPort, ws, wss } = KAMAILIO_PORTS;
-  const listen = [`udp:${host}:${sip}`, `tcp:${host}:${sip}`, `tcp:${host}:${ws}`];
+  const { udp, tcp, tls: tlsPort, ws, wss } = KAMAILIO_PORTS;
+  const listen = [`udp:${host}:${udp}`, `tcp:${host}:${tcp}`, `tcp:${host}:${ws}`];
   const secure = [`tls:${host}:${tlsPort}`, `tls:${host}:${wss}`];
   return [
     ...['-f', configFile(), '-DD', '-E', '-m', SHARED_MB, '-Y', dir, '-n', String(children)],
