@@ -1,7 +1,6 @@
 import { assert } from '../harness/errors.js';
 import type { RegistrationPlan } from '../harness/plan/types.js';
 import { KeyedPrng } from '../harness/prng.js';
-import { DigestUser } from './sip/digest.js';
 import { ascii } from './sip/text.js';
 
 /** Who a phone of the population is: generated, so that phone and registrar agree without a file between them. */
@@ -71,52 +70,6 @@ export class Population {
 export function dialer(population: Population, phones: number, seed: number): (callNo: number) => Uint8Array {
   const chance = new KeyedPrng(seed ^ DIAL_KEY);
   return (callNo) => ascii(population.user(chance.at(callNo).below(phones)).user);
-}
-
-/** Names and secrets of one worker's phones, encoded when they are first needed and kept. */
-export class PhoneBook {
-  readonly #secrets: (DigestUser | undefined)[] = [];
-  /** Of those whose name for digest is not that of their address. */
-  readonly #names = new Map<number, Uint8Array>();
-  readonly #domains: (Uint8Array | undefined)[] = [];
-
-  constructor(
-    private readonly population: Population,
-    private readonly first: number,
-    private readonly stride: number,
-  ) {}
-
-  /** What a phone proves itself with; by index within the worker. */
-  secret(phone: number): DigestUser {
-    const known = this.#secrets[phone];
-    if (known !== undefined) return known;
-    const { user, password, authUser } = this.population.user(this.first + phone * this.stride);
-    if (authUser !== undefined && authUser !== user) this.#names.set(phone, ascii(user));
-    const made = new DigestUser(ascii(authUser ?? user), ascii(password));
-    this.#secrets[phone] = made;
-    return made;
-  }
-
-  /** User part of its address-of-record. */
-  name(phone: number): Uint8Array {
-    const secret = this.secret(phone);
-    return (this.#names.size === 0 ? undefined : this.#names.get(phone)) ?? secret.name;
-  }
-
-  /** By number in the population. */
-  tenant(number: number): number {
-    return this.population.tenant(number);
-  }
-
-  /** By number in the population. */
-  domain(number: number): Uint8Array {
-    const tenant = this.population.tenant(number);
-    const known = this.#domains[tenant];
-    if (known !== undefined) return known;
-    const made = ascii(this.population.user(number).domain);
-    this.#domains[tenant] = made;
-    return made;
-  }
 }
 
 export const WEBPHONE_DOMAIN = 'webphones.test';

@@ -1,6 +1,4 @@
-import type { Challenge } from './sip/auth.js';
-
-/** What is known of each phone of one worker, by its index: 49 bytes a phone, and a challenge while it has a nonce. */
+/** What is known of each phone of one worker, by its index: 37 bytes a phone. */
 export class PhoneStates {
   /** Client transaction and record of the attempt under way; -1: none. */
   readonly tx: Int32Array;
@@ -22,7 +20,6 @@ export class PhoneStates {
   readonly expiresS: Uint32Array;
   /** Of its next attempt. */
   readonly intendedUs: Float64Array;
-  readonly challenge: (Challenge | null)[];
 
   constructor(n: number, expiresS: number) {
     this.tx = new Int32Array(n).fill(-1);
@@ -36,6 +33,5 @@ export class PhoneStates {
     this.proxy = new Uint8Array(n);
     this.expiresS = new Uint32Array(n).fill(expiresS);
     this.intendedUs = new Float64Array(n);
-    this.challenge = new Array<Challenge | null>(n).fill(null);
   }
 }

@@ -1,6 +1,6 @@
 import type { Challenge, DigestClient } from './sip/auth.js';
 import { isReliable } from './sip/client.js';
-import type { DigestUser } from './sip/digest.js';
+import type { DigestSecret } from './sip/digest.js';
 import type { Local } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import type { SipMessage } from './sip/parse.js';
@@ -29,7 +29,7 @@ export interface RegisterWords {
 /** What answers a challenge; `nc` counts the requests with its nonce. */
 export interface RegisterProof {
   challenge: Challenge;
-  user: DigestUser;
+  user: DigestSecret;
   proxy: boolean;
   nc: number;
 }

@@ -1,6 +1,8 @@
 import { KeyedPrng } from '../harness/prng.js';
+import { ChallengeBook } from './challenge-book.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
-import { PhoneBook, Population } from './identity.js';
+import { Population } from './identity.js';
+import { PhoneBook } from './phone-book.js';
 import type { RegistrantOptions } from './registrant-options.js';
 import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
 import { PhoneSockets, type SocketUser } from './registrant-sockets.js';
@@ -59,6 +61,7 @@ export class Registrant implements Actor, SocketUser {
   readonly #timers: TimerWheel;
   readonly #fire: (id: number) => void;
   readonly #s: PhoneStates;
+  readonly #challenges: ChallengeBook;
   readonly #book: PhoneBook;
   readonly #calledAt: Local | null;
   readonly #words: RegisterWords;
@@ -79,10 +82,11 @@ export class Registrant implements Actor, SocketUser {
     this.#chance = new KeyedPrng(seed ^ 0x4e915);
     this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient());
     this.#s = new PhoneStates(n, plan.expiresS);
+    this.#challenges = new ChallengeBook(n);
     this.#timers = new TimerWheel(n * 2, nowUs);
     this.#fire = (id) => this.#onTimer(id);
     this.#calledAt = localAt(options.calledAt ?? null);
-    this.#book = new PhoneBook(population, first, stride);
+    this.#book = new PhoneBook(population, first, stride, n);
     this.#words = {
       phone: 0,
       user: NOTHING,
@@ -155,7 +159,7 @@ export class Registrant implements Actor, SocketUser {
     if (this.#o.plan.waves[wave]!.restart) {
       this.#s.boot[phone]!++;
       this.#s.cseq[phone] = 0;
-      this.#s.challenge[phone] = null;
+      this.#challenges.forget(phone);
       this.#s.expiresS[phone] = this.#o.plan.expiresS;
     }
     this.#timers.clear(phone * 2);
@@ -210,7 +214,7 @@ export class Registrant implements Actor, SocketUser {
     const at = port.slot();
     const w = this.#words;
     w.phone = first + phone * stride;
-    w.user = this.#book.name(phone);
+    w.user = this.#book.user(phone);
     w.domain = this.#book.domain(w.phone);
     w.local = this.#sockets.localOf(phone);
     w.contact = this.#calledAt ?? w.local;
@@ -218,7 +222,7 @@ export class Registrant implements Actor, SocketUser {
     w.boot = this.#s.boot[phone]!;
     w.cseq = ++this.#s.cseq[phone]!;
     w.expiresS = this.#s.expiresS[phone]!;
-    const challenge = this.#s.challenge[phone]!;
+    const challenge = this.#challenges.get(phone);
     const proof = challenge === null ? null : this.#proof;
     if (proof !== null) {
       proof.challenge = challenge!;
@@ -257,7 +261,7 @@ export class Registrant implements Actor, SocketUser {
         this.#send(phone, this.client.open(phone, METHOD.REGISTER), nowUs);
         return;
       }
-      this.#s.challenge[phone] = null;
+      this.#challenges.forget(phone);
     } else if (status === 423) {
       const minS = msg.numberOf(H.MIN_EXPIRES);
       store.incU16(record, O.n423);
@@ -288,7 +292,7 @@ export class Registrant implements Actor, SocketUser {
     if (challenge === undefined || before >= CHALLENGES_MAX) return false;
     // Once for each nonce (RFC 3261 22.2); what was reused from an earlier attempt may just have been forgotten there.
     if (before > 0 && !challenge.stale) return false;
-    this.#s.challenge[phone] = challenge;
+    this.#challenges.keep(phone, challenge);
     this.#s.proxy[phone] = proxy ? 1 : 0;
     this.#s.nc[phone] = 0;
     return true;
@@ -296,7 +300,7 @@ export class Registrant implements Actor, SocketUser {
 
   #accepted(phone: number, msg: SipMessage, nowUs: number): void {
     const { store, plan } = this.#o;
-    const grantedS = grantedIn(msg, this.#book.name(phone), this.#s.expiresS[phone]!);
+    const grantedS = grantedIn(msg, this.#book.user(phone), this.#s.expiresS[phone]!);
     if (grantedS <= 0) {
       // RFC 3261 10.2.4: without our contact in it the answer is no registration.
       this.#fail(phone, 'rejected', -1, nowUs);

@@ -4,7 +4,7 @@ import {
   ALGORITHM_NAMES,
   type Algorithm,
   copyOf,
-  type DigestUser,
+  type DigestSecret,
   equal,
   hexLength,
   isSession,
@@ -245,7 +245,7 @@ export class DigestClient {
    */
   respond(
     challenge: Challenge,
-    user: DigestUser,
+    user: DigestSecret,
     method: Uint8Array,
     uri: Uint8Array,
     uriOff: number,

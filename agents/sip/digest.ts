@@ -194,8 +194,14 @@ export function newInput(): DigestInput {
   return { algorithm: ALGORITHM.MD5, qop: QOP.NONE, method, uri, nonce, cnonce, nc: 0, body };
 }
 
+/** What a challenge is answered with. */
+export interface DigestSecret {
+  readonly name: Uint8Array;
+  ha1(algorithm: Algorithm, realm: Uint8Array): Uint8Array;
+}
+
 /** A name and its secret. HA1 is computed when the realm is first met, and kept. */
-export class DigestUser {
+export class DigestUser implements DigestSecret {
   #ha1: Uint8Array | null = null;
   #realm: Uint8Array | null = null;
   constructor(
@@ -218,7 +224,7 @@ const session = new Uint8Array(64);
 const bodyHash = new Uint8Array(64);
 
 /** HA2 by method and URI: a fleet registers at a few hundred URIs, thousands of times each. Direct mapped. */
-const CACHE_SIZE = 1024;
+const CACHE_SIZE = 8192;
 interface Ha2Entry {
   algorithm: Algorithm;
   method: Uint8Array;

@@ -2,8 +2,9 @@ import { assert } from '../../harness/errors.js';
 
 /**
  * Hashed timing wheel over typed arrays: set and clear are O(1), nothing is allocated. A timer is a number the owner
- * chose (transaction index x 2 + kind), so there is at most one deadline per number. Resolution 1 ms; a deadline
- * further away than the wheel is long (4.096 s) is met again on each turn, 8 times for a 32 s timer B.
+ * chose (transaction index x 2 + kind), so there is at most one deadline per number. Resolution 1 ms. The wheel is 4.096 s
+ * long; a later deadline waits in a second wheel, by turns of the first, and comes over when its turn begins. So the
+ * refresh of a registered phone, minutes away, is not met again and again.
  */
 const SLOTS = 4096;
 const TICK_US = 1000;
@@ -13,14 +14,19 @@ export class TimerWheel {
   readonly #dueTick: Float64Array;
   readonly #next: Int32Array;
   readonly #prev: Int32Array;
+  /** 1: it waits in the second wheel. */
+  readonly #far: Uint8Array;
   readonly #heads = new Int32Array(SLOTS).fill(NONE);
+  readonly #farHeads = new Int32Array(SLOTS).fill(NONE);
   #tick: number;
   #armed = 0;
+  #farArmed = 0;
 
   constructor(capacity: number, nowUs: number) {
     this.#dueTick = new Float64Array(capacity).fill(NONE);
     this.#next = new Int32Array(capacity).fill(NONE);
     this.#prev = new Int32Array(capacity).fill(NONE);
+    this.#far = new Uint8Array(capacity);
     this.#tick = Math.floor(nowUs / TICK_US);
   }
 
@@ -34,29 +40,56 @@ export class TimerWheel {
     let tick = Math.ceil(dueUs / TICK_US);
     if (tick <= this.#tick) tick = this.#tick + 1;
     this.#dueTick[id] = tick;
-    const slot = tick & (SLOTS - 1);
-    const head = this.#heads[slot]!;
-    this.#next[id] = head;
-    this.#prev[id] = NONE;
-    if (head !== NONE) this.#prev[head] = id;
-    this.#heads[slot] = id;
+    this.#link(id, tick, tick - this.#tick >= SLOTS ? 1 : 0);
     this.#armed++;
   }
 
   clear(id: number): void {
-    const due = this.#dueTick[id]!;
-    if (due === NONE) return;
-    const next = this.#next[id]!;
-    const prev = this.#prev[id]!;
-    if (next !== NONE) this.#prev[next] = prev;
-    if (prev !== NONE) this.#next[prev] = next;
-    else this.#heads[due & (SLOTS - 1)] = next;
+    if (this.#dueTick[id] === NONE) return;
+    this.#unlink(id);
     this.#dueTick[id] = NONE;
     this.#armed--;
   }
 
   isSet(id: number): boolean {
     return this.#dueTick[id] !== NONE;
+  }
+
+  #link(id: number, tick: number, far: 0 | 1): void {
+    const heads = far === 1 ? this.#farHeads : this.#heads;
+    const slot = far === 1 ? Math.floor(tick / SLOTS) & (SLOTS - 1) : tick & (SLOTS - 1);
+    const head = heads[slot]!;
+    this.#far[id] = far;
+    this.#farArmed += far;
+    this.#next[id] = head;
+    this.#prev[id] = NONE;
+    if (head !== NONE) this.#prev[head] = id;
+    heads[slot] = id;
+  }
+
+  #unlink(id: number): void {
+    const due = this.#dueTick[id]!;
+    const next = this.#next[id]!;
+    const prev = this.#prev[id]!;
+    if (next !== NONE) this.#prev[next] = prev;
+    if (prev !== NONE) this.#next[prev] = next;
+    else if (this.#far[id] === 0) this.#heads[due & (SLOTS - 1)] = next;
+    else this.#farHeads[Math.floor(due / SLOTS) & (SLOTS - 1)] = next;
+    this.#farArmed -= this.#far[id]!;
+  }
+
+  /** A turn begins: what is due in it comes over; what is due 4.7 hours later shares its slot, and stays. */
+  #turn(turn: number): void {
+    let id = this.#farHeads[turn & (SLOTS - 1)]!;
+    while (id !== NONE) {
+      const next = this.#next[id]!;
+      const due = this.#dueTick[id]!;
+      if (Math.floor(due / SLOTS) <= turn) {
+        this.#unlink(id);
+        this.#link(id, due, 0);
+      }
+      id = next;
+    }
   }
 
   /** Fires every timer due by nowUs, in order of ticks. `fire` may set and clear timers, its own too. */
@@ -67,10 +100,15 @@ export class TimerWheel {
       return;
     }
     // After a long stall one turn of the wheel visits every slot once: enough.
-    if (now - this.#tick > SLOTS) this.#tick = now - SLOTS;
+    if (now - this.#tick > SLOTS) {
+      const to = now - SLOTS;
+      for (let turn = Math.floor(this.#tick / SLOTS) + 1; turn <= to / SLOTS; turn++) this.#turn(turn);
+      this.#tick = to;
+    }
     while (this.#tick < now) {
       this.#tick++;
       const slot = this.#tick & (SLOTS - 1);
+      if (slot === 0 && this.#farArmed > 0) this.#turn(this.#tick / SLOTS);
       let id = this.#heads[slot]!;
       while (id !== NONE) {
         if (this.#dueTick[id]! <= now) {
@@ -83,12 +121,14 @@ export class TimerWheel {
     }
   }
 
-  /** When advance() should next be called, us: exact if within 64 ms, else 64 ms from now. */
+  /** When advance() should next be called, us: exact if within 64 ms, else 64 ms from now or when a turn begins. */
   nextUs(): number {
     if (this.#armed === 0) return Number.POSITIVE_INFINITY;
     for (let ahead = 1; ahead <= 64; ahead++) {
       const tick = this.#tick + ahead;
-      for (let id = this.#heads[tick & (SLOTS - 1)]!; id !== NONE; id = this.#next[id]!) {
+      const slot = tick & (SLOTS - 1);
+      if (slot === 0 && this.#farArmed > 0) return tick * TICK_US;
+      for (let id = this.#heads[slot]!; id !== NONE; id = this.#next[id]!) {
         if (this.#dueTick[id]! <= tick) return tick * TICK_US;
       }
     }
