@@ -131,6 +131,18 @@ describe('one line for', () => {
       '--simulate and --stack naive exclude each other: a simulated run has no network',
     ],
     [
+      'a fault that stacks do not have',
+      { stack: 'naive', incident: 'db-stall' },
+      'BAD_PLAN',
+      '--incident db-stall: its fault (db-lock) is done to the embedded platform only; leave --stack out',
+    ],
+    [
+      'an incident that stacks cannot have',
+      { stack: 'naive', incident: 'packet-loss' },
+      'BAD_PLAN',
+      '--incident packet-loss: a stack has nothing that it could set (nat.linkLoss); run it on the embedded platform',
+    ],
+    [
       'a limit that stacks do not have',
       { stack: 'naive', set: ['nodes=3'] },
       'BAD_PLAN',

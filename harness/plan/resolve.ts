@@ -81,6 +81,13 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
   const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
   const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
+  if (onStack(options) && faults.length > 0) {
+    const kinds = faults.map((fault) => fault.kind).join(', ');
+    throw new HarnessError(
+      'BAD_PLAN',
+      `--incident ${incidentName}: its fault (${kinds}) is done to the embedded platform only; leave --stack out`,
+    );
+  }
   const target = onStack(options)
     ? stackTarget(options, platformParams, { ...(incident.set as Record<string, ParamValue>), ...cure })
     : targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);

@@ -53,6 +53,12 @@ export function stackTarget(
       );
     }
   }
+  if (Object.keys(incident).length > 0 && settings.length === 0) {
+    throw new HarnessError(
+      'BAD_PLAN',
+      `--incident ${options.incident}: a stack has nothing that it could set (${Object.keys(incident).join(', ')}); run it on the embedded platform`,
+    );
+  }
   for (const [name, value] of Object.entries(assignments(options.env))) {
     settings.push({ what: `--env ${name}=${value}`, variables: { [name]: value } });
   }

@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { HarnessError } from '../../errors.js';
-import { containerName, createOptions, endpoint, volumeName } from './container.js';
+import { createOptions, endpoint, volumeName } from './container.js';
 import { type Docker, engineAddress, reasonOf } from './engine.js';
 import { ensureImages, type Tell } from './images.js';
 import { LABEL, ownerIsGone, ownerLabel } from './labels.js';
-import { createNetworks, networkName } from './networks.js';
+import { createNetworks } from './networks.js';
 import { type Reaper, startReaper } from './reaper.js';
 import { StartedStack } from './started.js';
 import { type Swept, sweep, sweepOrphans } from './sweep.js';
@@ -230,5 +230,3 @@ async function clear(docker: Docker, name: string, tell: Tell): Promise<void> {
 export async function takeDown(docker: Docker, name: string | null): Promise<Swept> {
   return sweep(docker, name === null ? LABEL.run : `${LABEL.stack}=${name}`);
 }
-
-export { containerName, networkName };

@@ -37,14 +37,14 @@ export async function survey(): Promise<Survey> {
   const tags = new Set(images.flatMap((image) => image.RepoTags ?? []));
   const ours = networks.filter((n) => n.Labels?.[LABEL.stack] !== undefined);
   const foreign = networks.filter((n) => !ours.includes(n));
-  const bridges = new Set(ours.flatMap((n) => (n.IPAM?.Config ?? []).map((c) => c.Gateway ?? '')));
+  const subnets = networks.flatMap((n) => (n.IPAM?.Config ?? []).flatMap((c) => c.Subnet ?? []));
   const taken = foreign.flatMap((n) =>
     (n.IPAM?.Config ?? []).some((c) => c.Subnet !== undefined && overlap(c.Subnet, RANGE)) ? [`network ${n.Name}`] : [],
   );
-  const named = new Set(foreign.flatMap((n) => (n.IPAM?.Config ?? []).map((c) => c.Gateway ?? '')));
   for (const [name, list] of Object.entries(networkInterfaces())) {
     for (const { family, address } of list ?? []) {
-      if (family !== 'IPv4' || bridges.has(address) || named.has(address)) continue;
+      // An interface in a network of the engine's is that network's bridge.
+      if (family !== 'IPv4' || subnets.some((subnet) => overlap(subnet, `${address}/32`))) continue;
       if (overlap(`${address}/32`, RANGE)) taken.push(`interface ${name} (${address})`);
     }
   }
