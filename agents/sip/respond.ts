@@ -5,6 +5,7 @@ import { ascii, readIp, readUint, writeBytes, writeIp, writeRange, writeUint } f
 const TO_TAG = ascii(';tag=');
 const RECEIVED = ascii(';received=');
 export const RPORT = ascii('rport');
+const RPORT_VALUE = ascii(';rport=');
 export const EMPTY_BODY = ascii('Content-Length: 0\r\n\r\n');
 
 /** 'SIP/2.0 486 Busy Here\r\n', encoded once per status. */
@@ -89,9 +90,17 @@ export function writeEcho(
 
 /**
  * The top Via value as a server writes it: `;rport` filled in where it was asked for (RFC 3581 4), and `;received` then,
- * or when sent-by is not the address that the request came from (RFC 3261 18.2.1).
+ * or when sent-by is not the address that the request came from (RFC 3261 18.2.1). `force`: rport unasked, where only the
+ * connection that it came over leads back.
  */
-export function writeTopVia(msg: SipMessage, srcIp: number, srcPort: number, to: Uint8Array, at: number): number {
+export function writeTopVia(
+  msg: SipMessage,
+  srcIp: number,
+  srcPort: number,
+  to: Uint8Array,
+  at: number,
+  force = false,
+): number {
   const { bytes } = msg;
   const end = msg.viaOff + msg.viaLen;
   let p: number;
@@ -106,7 +115,8 @@ export function writeTopVia(msg: SipMessage, srcIp: number, srcPort: number, to:
     p = writeRange(to, p, bytes, msg.foundOff, end - msg.foundOff);
   } else {
     p = writeRange(to, at, bytes, msg.viaOff, msg.viaLen);
-    if (sentByIp(msg) === srcIp) return p;
+    if (sentByIp(msg) === srcIp && !force) return p;
+    if (force) p = writeUint(to, writeBytes(to, p, RPORT_VALUE), srcPort);
   }
   // A Via that ends in ';' would get an empty parameter.
   let last = p - 1;

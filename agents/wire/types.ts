@@ -42,6 +42,8 @@ export interface UdpPort {
   commit(len: number, dstIp: number, dstPort: number): void;
   /** Copies and commits. */
   send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void;
+  /** Streams that are listened on. Off: every connection is cut and new ones are refused, as by a server that is away. */
+  setListening?(on: boolean): void;
   /** Datagrams that the kernel dropped at this socket since it was opened; absent where it does not say. */
   drops?(): number;
   close(): void;

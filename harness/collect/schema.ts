@@ -67,6 +67,8 @@ export interface FaultRecord {
 
 /** How the generator fared; INVALID is decided from this. */
 export interface GeneratorRecord {
+  /** What a reader must know before he trusts the run: `name: text`. */
+  warnings?: string[];
   mediaBackend: string;
   wire: string;
   workers: { name: string; died: boolean; cpuBusy: number }[];

@@ -11,6 +11,7 @@ import type { RunStore } from '../collect/store.js';
 import { UdpDrops } from '../collect/udp-drops.js';
 import { HarnessError } from '../errors.js';
 import { type Addresses, addressesOf, BLOCKS } from '../lab/embedded/addresses.js';
+import type { Certificate } from '../lab/embedded/certificate.js';
 import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
@@ -19,9 +20,12 @@ import type { AgentHost } from './agent-host.js';
 import { FaultSchedule } from './faults.js';
 import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
+
 import { onStack } from './lab.js';
 import type { LabTelemetry } from './lab-telemetry.js';
-import { streamPlan } from './streams.js';
+
+import { certificateFor, platformStreams, refuseStreams, streamPlan, warningsOf } from './streams.js';
+
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 import { WebphoneRun } from './webphones.js';
@@ -57,10 +61,13 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   }
 
   const users = plannedUsers(plan);
+  refuseStreams(plan);
+  const certificate = certificateFor(plan, addresses);
   const gatherer = new Gatherer(store);
-  const platform = addresses === null ? null : startPlatform(plan, addresses, users, store.runDir);
+  const platform = addresses === null ? null : startPlatform(plan, addresses, users, certificate, store.runDir);
   const agents = fleetPlans(plan, addresses, users, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
-    fleet.streams = streamPlan(plan, fleet, options.ca === undefined ? null : readFileSync(options.ca, 'utf8'));
+    const authority = options.ca === undefined ? null : readFileSync(options.ca, 'utf8');
+    fleet.streams = streamPlan(plan, fleet, certificate?.cert ?? authority);
     const capacity = legRoom(fleet);
     const legs = LegStore.create(capacity);
     const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);
@@ -95,7 +102,13 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   }
 }
 
-function startPlatform(plan: RunPlan, addresses: Addresses, users: UserRow[] | null, runDir: string): Platform {
+function startPlatform(
+  plan: RunPlan,
+  addresses: Addresses,
+  users: UserRow[] | null,
+  certificate: Certificate | null,
+  runDir: string,
+): Platform {
   if (plan.target.kind !== 'embedded') throw new Error('no embedded platform in this plan');
   const telemetry = new SharedArrayBuffer(SnapshotRing.bytes(TELEMETRY_WIDTH, SAMPLE_CAPACITY));
   const data = {
@@ -110,6 +123,7 @@ function startPlatform(plan: RunPlan, addresses: Addresses, users: UserRow[] | n
     subscribers: join(runDir, SUBSCRIBER_FILE),
     faults: plan.faults,
     media: plan.agents.mediaBackend,
+    streams: platformStreams(plan, addresses, certificate),
     telemetry,
     telemetryWidth: TELEMETRY_WIDTH,
   };
@@ -194,6 +208,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     registrations: plan.registrations === undefined ? null : gatherer.registrations(),
     generator: {
       ...generator,
+      ...warningsOf(plan),
       workers: webphones === null ? generator.workers : [...generator.workers, webphones.finish()],
       ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
     },

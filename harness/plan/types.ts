@@ -188,7 +188,7 @@ export interface RegistrationPlan {
   tenants: number;
   /** Absent: names and secrets are generated from the seed. */
   users?: UsersFile;
-  /** Phones that share a socket; each has a contact of its own. */
+  /** Phones that share a socket, or a connection of a stream transport; each has a contact of its own. */
   phonesPerSocket: number;
   expiresS: number;
   /** A phone refreshes when a uniform share between these of what was granted is over. */

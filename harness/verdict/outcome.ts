@@ -85,5 +85,6 @@ export function outcomeOf(invalid: readonly string[], budgets: readonly BudgetRe
 export function generatorText(g: GeneratorRecord): string {
   const busiest = g.workers.reduce((most, w) => Math.max(most, w.cpuBusy), 0);
   const lost = g.sendDropped + g.receiveDropped;
-  return `${g.workers.length} worker${g.workers.length === 1 ? '' : 's'} (busiest ${Math.round(100 * busiest)} % of a core), media ${g.mediaBackend}; calls late by ${nice(g.callLatenessMs.p99)} ms and RTP by ${nice(g.rtpLatenessMs.p99)} ms at p99; ${lost === 0 ? 'no packet' : `${nice(lost)} packets`} dropped by ourselves`;
+  const warned = (g.warnings ?? []).map((w) => `; WARNING ${w}`).join('');
+  return `${g.workers.length} worker${g.workers.length === 1 ? '' : 's'} (busiest ${Math.round(100 * busiest)} % of a core), media ${g.mediaBackend}; calls late by ${nice(g.callLatenessMs.p99)} ms and RTP by ${nice(g.rtpLatenessMs.p99)} ms at p99; ${lost === 0 ? 'no packet' : `${nice(lost)} packets`} dropped by ourselves${warned}`;
 }

@@ -35,6 +35,11 @@ export default defineScenario({
     }),
     domain: text('', { doc: 'of users whose row names none; the host of --target when empty' }),
     phonesPerSocket: integer(64, { unit: 'phones', min: 1, doc: 'phones that share a UDP socket of ours' }),
+    phonesPerConnection: integer(1, {
+      unit: 'phones',
+      min: 1,
+      doc: 'tcp, tls, ws, wss: phones that share a connection',
+    }),
     phase: choice('steady', {
       choices: ['steady', 'storm', 'outage', 'firmware-roll'],
       doc: 'storm: all restart at once; outage: the registrar cannot be reached, and all notice; firmware-roll: tenant by tenant',
@@ -156,7 +161,7 @@ export default defineScenario({
         phones: p.phones,
         tenants: p.tenants,
         ...(p.users === '' ? {} : { users: { file: p.users, domain: p.domain, sha256: '' } }),
-        phonesPerSocket: p.phonesPerSocket,
+        phonesPerSocket: p.transport === 'udp' ? p.phonesPerSocket : p.phonesPerConnection,
         expiresS: p.expiresS,
         refreshMin: p.refreshMin,
         refreshMax: p.refreshMax,

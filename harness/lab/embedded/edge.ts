@@ -1,3 +1,5 @@
+import { isReliable } from '../../../agents/sip/client.js';
+import { isFramed } from '../../../agents/sip/local.js';
 import { H, METHOD } from '../../../agents/sip/names.js';
 import { PARSE, SipMessage } from '../../../agents/sip/parse.js';
 import { uriOf } from '../../../agents/sip/scan.js';
@@ -40,7 +42,10 @@ export class Edge {
   noNodeTotal = 0;
   strayInDialogTotal = 0;
   readonly #msg = new SipMessage();
-  readonly #port: UdpPort;
+  /** Towards the nodes, over UDP. */
+  readonly #inside: UdpPort;
+  /** Towards the phones: the same, or the port of a stream transport beside it. */
+  readonly #outside: UdpPort;
   readonly #recordRoutes: Uint8Array[];
   readonly #uri = new UriView();
   readonly #range = new Int32Array(2);
@@ -51,25 +56,41 @@ export class Edge {
   constructor(
     wire: Wire,
     private readonly o: EdgeOptions,
+    streams: Wire | null = null,
   ) {
-    this.#port = wire.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
-      this.#receive(bytes, off, len, srcIp, srcPort, nowUs),
+    this.#inside = wire.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
+      this.#receive(this.#inside, bytes, off, len, srcIp, srcPort, nowUs),
     );
+    this.#outside =
+      streams === null
+        ? this.#inside
+        : streams.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
+            this.#receive(this.#outside, bytes, off, len, srcIp, srcPort, nowUs),
+          );
     this.#recordRoutes = o.nodes.map((_, n) =>
       ascii(`Record-Route: <sip:${ipToString(o.ip)}:${o.port};lr;n=${n}>\r\n`),
     );
   }
 
-  #receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
+  #receive(
+    at: UdpPort,
+    bytes: Uint8Array,
+    off: number,
+    len: number,
+    srcIp: number,
+    srcPort: number,
+    nowUs: number,
+  ): void {
     const msg = this.#msg;
-    if (msg.parse(bytes, off, len) !== PARSE.OK) return;
+    if (msg.parse(bytes, off, len, isFramed(at)) !== PARSE.OK) return;
     if (!msg.isRequest) {
-      forwardResponse(msg, this.#port);
+      // What answers a request that went in came from outside, and the other way round.
+      forwardResponse(msg, at === this.#inside ? this.#outside : this.#inside);
       return;
     }
     this.requestsTotal++;
     if (this.o.drops === 'UPDATE' && msg.method === METHOD.UPDATE) return;
-    const fromNode = this.o.nodes.some((n) => n.ip === srcIp && n.port === srcPort);
+    const fromNode = at === this.#inside && this.o.nodes.some((n) => n.ip === srcIp && n.port === srcPort);
     const forward: ForwardOptions = {
       srcIp,
       srcPort,
@@ -77,6 +98,7 @@ export class Edge {
       dstPort: 0,
       recordRoute: null,
       dropTopRoute: false,
+      forceRport: isReliable(at),
       aliasContact: !fromNode,
       stripAlias: fromNode,
     };
@@ -100,7 +122,7 @@ export class Edge {
       forward.dstPort = target.port;
       if (isInitial(msg)) forward.recordRoute = this.#recordRoutes[node]!;
     }
-    forwardRequest(msg, this.#port, forward);
+    forwardRequest(msg, fromNode ? this.#outside : this.#inside, forward);
   }
 
   /** The node's number in a top Route that is ours; -1 when the request has none. */

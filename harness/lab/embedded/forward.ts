@@ -1,3 +1,4 @@
+import { localOf } from '../../../agents/sip/local.js';
 import { H, METHOD } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
 import { RPORT, writeTopVia } from '../../../agents/sip/respond.js';
@@ -27,6 +28,8 @@ export interface ForwardOptions {
   recordRoute: Uint8Array | null;
   /** The top Route value is ours: take it out. */
   dropTopRoute: boolean;
+  /** It came over a connection, and the answer must go back over the same. */
+  forceRport?: boolean;
   /** Append ;alias=ip~port~1 to the Contact URI: the sender is behind a NAT and this is where it can be reached. */
   aliasContact: boolean;
   /** Cut ;alias=... out of the Request-URI. */
@@ -71,7 +74,8 @@ export function forwardRequest(msg: SipMessage, port: UdpPort, o: ForwardOptions
     const end = value + msg.valueLen[i]!;
     if (id === H.VIA && topVia) {
       topVia = false;
-      p = writeTopVia(msg, o.srcIp, o.srcPort, to, writeRange(to, p, bytes, line, msg.viaOff - line));
+      p = writeRange(to, p, bytes, line, msg.viaOff - line);
+      p = writeTopVia(msg, o.srcIp, o.srcPort, to, p, o.forceRport);
       p = writeRange(to, p, bytes, msg.viaOff + msg.viaLen, msg.lineEnd[i]! - msg.viaOff - msg.viaLen);
     } else if (id === H.ROUTE && topRoute) {
       topRoute = false;
@@ -107,7 +111,7 @@ export function forwardRequest(msg: SipMessage, port: UdpPort, o: ForwardOptions
   return true;
 }
 
-const VIA = ascii('Via: SIP/2.0/UDP ');
+const VIA = ascii('Via: ');
 const BRANCH = ascii(';branch=z9hG4bKfw');
 
 /**
@@ -123,12 +127,20 @@ function writeVia(msg: SipMessage, port: UdpPort, to: Uint8Array, at: number): n
     b = Math.imul(b + c, 0x5bd1e995) ^ (b >>> 13);
   }
   let p = writeBytes(to, at, VIA);
-  p = writeIp(to, p, port.ip);
-  to[p++] = 58;
-  p = writeUint(to, p, port.port);
+  p = writeBytes(to, p, viaOf(port));
   p = writeBytes(to, p, BRANCH);
   p = writeHex(to, writeHex(to, p, a, 8), b, 8);
   return writeBytes(to, p, CRLF);
+}
+
+const vias = new WeakMap<UdpPort, Uint8Array>();
+function viaOf(port: UdpPort): Uint8Array {
+  let via = vias.get(port);
+  if (via === undefined) {
+    via = localOf(port).via;
+    vias.set(port, via);
+  }
+  return via;
 }
 
 /** Takes our Via off and sends the response to the next one (RFC 3261 16.7, 18.2.2; RFC 3581). False: none is left. */

@@ -15,6 +15,8 @@ import { Trunk } from './trunk.js';
 export interface PlatformOptions {
   config: EmbeddedConfig;
   addresses: Addresses;
+  /** What phones reach edge and registrar over, where it is no UDP. */
+  streams?: Wire | null;
   cdr: CdrStore;
   seed: number;
   maxCalls: number;
@@ -83,10 +85,16 @@ export class EmbeddedPlatform implements Actor {
           t0Us: options.t0Us,
         }),
     );
-    const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, ...config.edge });
+    const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, ...config.edge }, options.streams ?? null);
     const registrar =
       config.registrar !== undefined && options.registrar
-        ? openRegistrar(wire, config.registrar, at.registrar, options.registrar, subSeed(seed, 'registrar'))
+        ? openRegistrar(
+            options.streams ?? wire,
+            config.registrar,
+            at.registrar,
+            options.registrar,
+            subSeed(seed, 'registrar'),
+          )
         : null;
     // Calls for phones that register go home instead: where a trunk would be, to the contact that the phone gave.
     const aorOf = options.registrar?.aorOf;

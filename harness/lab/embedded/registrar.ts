@@ -1,4 +1,5 @@
 import { COUNTER_INDEX, Counters } from '../../../agents/counters.js';
+import { isReliable } from '../../../agents/sip/client.js';
 import { ALGORITHM, type Algorithm } from '../../../agents/sip/digest.js';
 import { H, METHOD } from '../../../agents/sip/names.js';
 import type { SipMessage } from '../../../agents/sip/parse.js';
@@ -68,6 +69,7 @@ export const REGISTRAR_DEFAULTS = {
   transactions: 32_768,
 } as const satisfies Partial<RegistrarOptions>;
 
+const STREAM_INBOX = 65_536;
 /** What the kernel charges a socket for a REGISTER: an skb of 1,280 bytes without credentials, 2,304 with. */
 const DATAGRAM_COST = 1_792;
 
@@ -174,7 +176,9 @@ export class Registrar extends QuietUser implements Actor {
     });
   }
 
+  /** A stream drops nothing: what is not read waits at the phone. One request for each connection, and those of late. */
   get inboxLimit(): number {
+    if (this.#wire.kind === 'stream') return STREAM_INBOX;
     return Math.max(1, Math.floor(this.#o.receiveBufferBytes / DATAGRAM_COST));
   }
   get port(): number {
@@ -210,6 +214,7 @@ export class Registrar extends QuietUser implements Actor {
 
   tick(nowUs: number): number {
     this.#nowUs = nowUs;
+    this.#stack.port.setListening?.(!this.#isOut(nowUs));
     const dbDue = this.#o.db?.tick(nowUs) ?? Number.POSITIVE_INFINITY;
     return Math.min(dbDue, this.#stack.tick(nowUs), this.#location.tick(nowUs));
   }
@@ -361,7 +366,7 @@ export class Registrar extends QuietUser implements Actor {
       port.tx.set(out.subarray(0, p), slot);
       // Repeating a challenge or a refusal is as cheap as making it (RFC 3261 8.2.7); a binding is made once.
       if (status === 200) server.send(tx, status, slot, p, this.#nowUs);
-      else port.commit(p, srcIp, responsePort(msg, srcPort));
+      else port.commit(p, srcIp, isReliable(port) ? srcPort : responsePort(msg, srcPort));
     }
     if (status !== 200 || !fits) server.drop(tx);
   }

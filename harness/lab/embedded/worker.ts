@@ -3,6 +3,7 @@ import { Control, SnapshotRing } from '../../../agents/control.js';
 import type { User } from '../../../agents/identity.js';
 import { hostActors } from '../../../agents/thread.js';
 import type { MediaWish } from '../../../agents/wire/media.js';
+import type { StreamPlan } from '../../../agents/wire/stream-options.js';
 import type { EmbeddedConfig, FaultPlan, RegistrationPlan } from '../../plan/types.js';
 import type { Addresses } from './addresses.js';
 import { SqliteCdrStore } from './cdr-sqlite.js';
@@ -28,6 +29,8 @@ export interface PlatformData {
   faults: FaultPlan[];
   control: SharedArrayBuffer;
   media: MediaWish;
+  /** What phones reach it over, where it is no UDP. */
+  streams: StreamPlan | null;
   telemetry: SharedArrayBuffer;
   telemetryWidth: number;
 }
@@ -38,28 +41,35 @@ const REST_US = 500;
 const data = workerData as PlatformData;
 const control = new Control(data.control);
 
-await hostActors(control, parentPort!, data.media, REST_US, (wire, t0Us) => {
-  const { config, addresses, seed, maxCalls } = data;
-  const nowUs = (): number => wire.nowUs();
-  const cdr = SqliteCdrStore.open({ file: data.file, limit: config.cdr.queueLimit, nowUs });
-  const registrar = registrarParts(nowUs, t0Us);
-  const platform = new EmbeddedPlatform(wire, { config, addresses, cdr, seed, maxCalls, t0Us, registrar });
-  const ring = new SnapshotRing(data.telemetry, data.telemetryWidth, SAMPLE_CAPACITY);
-  let next = t0Us;
-  return {
-    actors: [platform],
-    info: platform.metrics.map(({ source, instance, metric }) => ({ source, instance, metric })),
-    onTurn: (now) => {
-      if (now < next) return;
-      next += SAMPLE_US;
-      ring.push((now - t0Us) / 1000, (c) => platform.metrics[c]?.read() ?? Number.NaN);
-    },
-    close: async () => {
-      await cdr.close();
-      await registrar?.db?.close();
-    },
-  };
-});
+await hostActors(
+  control,
+  parentPort!,
+  data.media,
+  REST_US,
+  (wire, t0Us, streams) => {
+    const { config, addresses, seed, maxCalls } = data;
+    const nowUs = (): number => wire.nowUs();
+    const cdr = SqliteCdrStore.open({ file: data.file, limit: config.cdr.queueLimit, nowUs });
+    const registrar = registrarParts(nowUs, t0Us);
+    const platform = new EmbeddedPlatform(wire, { config, addresses, cdr, seed, maxCalls, t0Us, registrar, streams });
+    const ring = new SnapshotRing(data.telemetry, data.telemetryWidth, SAMPLE_CAPACITY);
+    let next = t0Us;
+    return {
+      actors: [platform],
+      info: platform.metrics.map(({ source, instance, metric }) => ({ source, instance, metric })),
+      onTurn: (now) => {
+        if (now < next) return;
+        next += SAMPLE_US;
+        ring.push((now - t0Us) / 1000, (c) => platform.metrics[c]?.read() ?? Number.NaN);
+      },
+      close: async () => {
+        await cdr.close();
+        await registrar?.db?.close();
+      },
+    };
+  },
+  data.streams,
+);
 
 function registrarParts(nowUs: () => number, t0Us: number): RegistrarParts | null {
   const { config, registrations, users, planSeed, subscribers, faults } = data;
