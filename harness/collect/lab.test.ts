@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AmiReader, AsteriskReader, rtpQuality } from './asterisk.js';
+import { routerReadings } from './router.js';
 import { readRelay, relayReadings } from './rtpengine.js';
 
 const METRICS = `# HELP rtpengine_sessions Number of Sessions
@@ -41,6 +42,18 @@ describe('readings of RTPengine', () => {
 
   it('are not there when nobody answers', async () => {
     expect(await readRelay('127.0.0.1', 1)).toBeNull();
+  });
+});
+
+describe('readings of the router', () => {
+  it('are sessions, the limit where there is one, and what it refused', () => {
+    expect(routerReadings('{"sessions":41,"limit":40,"refusedPackets":7}\n')).toEqual({
+      sessions: 41,
+      sessions_max: 40,
+      refused_total: 7,
+    });
+    expect(routerReadings('{"sessions":1,"limit":0,"refusedPackets":0}')).toEqual({ sessions: 1, refused_total: 0 });
+    expect([routerReadings(null), routerReadings('sh: nft: not found')]).toEqual([null, null]);
   });
 });
 

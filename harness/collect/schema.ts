@@ -43,6 +43,7 @@ export interface TelemetryRow {
  * A stack in Docker says of itself, once a second, `source: metric, ...` (instance: the service):
  *   relay: calls, ports_used, ports_max, packets_total, packet_errors_total, one_way_total, zero_packet_streams_total,
  *          closed_by_timeout_total (RTPengine)
+ *   nat:   sessions, sessions_max, refused_total (packets that found the table full)
  *   node:  calls, legs_total (channels that ended), and of those rtp_received_total, rtp_sent_total, rtp_lost_total (Asterisk)
  */
 /** Those that a run of calls wants. */

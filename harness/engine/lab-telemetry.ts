@@ -1,4 +1,5 @@
 import { AMI_PORT, AsteriskReader } from '../collect/asterisk.js';
+import { routerReadings } from '../collect/router.js';
 import { type Readings, readRelay } from '../collect/rtpengine.js';
 import type { RunStore } from '../collect/store.js';
 import type { StartedStack } from '../lab/docker/started.js';
@@ -53,6 +54,10 @@ export class LabTelemetry {
       const asterisk = new AsteriskReader(host, AMI_PORT, AMI_USER, AMI_SECRET);
       const read = (): Readings | null => asterisk.read();
       sources.push({ source: 'node', instance: service.name, read, close: () => asterisk.close() });
+    }
+    for (const service of stack.withRole('nat')) {
+      const read = async (): Promise<Readings | null> => routerReadings(await stack.output(service, ['nat-status']));
+      sources.push({ source: 'nat', instance: service.name, read, close: () => undefined });
     }
     return new LabTelemetry(sources, store);
   }

@@ -4,6 +4,7 @@ import { networkName } from './networks.js';
 import type { Reaper } from './reaper.js';
 import { sweep } from './sweep.js';
 import type { Role, ServiceSpec, StackSpec } from './types.js';
+import { demuxed } from './watch.js';
 
 export interface ServiceStatus {
   service: string;
@@ -68,6 +69,22 @@ export class StartedStack {
     return out;
   }
 
+  /** What a command in a service's container prints; null when it fails or the container is gone. */
+  async output(service: ServiceSpec, command: string[]): Promise<string | null> {
+    try {
+      const exec = await this.docker
+        .getContainer(this.id(service))
+        .exec({ Cmd: command, AttachStdout: true, AttachStderr: false });
+      const chunks: Buffer[] = [];
+      for await (const chunk of await exec.start({})) chunks.push(chunk as Buffer);
+      const { ExitCode } = await exec.inspect();
+      return ExitCode === 0 ? demuxed(Buffer.concat(chunks)) : null;
+    } catch {
+      // A part that was paused, killed or taken away answers nothing: that is what is to be seen.
+      return null;
+    }
+  }
+
   /** Removes all of it, and sees that it is gone. Throws LAB_NOT_READY. */
   async down(): Promise<void> {
     await sweep(this.docker, `${LABEL.stack}=${this.spec.name}`);
@@ -112,7 +129,6 @@ export async function serviceLog(
   const { tail, follow, signal, out } = options;
   try {
     if (!follow) {
-      const { demuxed } = await import('./watch.js');
       const log = await docker.getContainer(container).logs({ stdout: true, stderr: true, tail, follow: false });
       out.write(demuxed(log));
       return true;
