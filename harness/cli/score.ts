@@ -34,7 +34,7 @@ export function addScore(program: Command): void {
   program
     .command('score')
     .description('play every incident, let the blind diagnosis name its cause, and count how often it is right')
-    .option('--stack <name>', 'platform to play them on: embedded, simulated', 'embedded')
+    .option('--stack <name>', 'platform to play them on: embedded, in virtual time', 'embedded')
     .option('--seeds <n>', 'runs of each case', seeds, 3)
     .option('--only <text>', 'cases that have this in their name')
     .option('--least <share>', 'macro precision and recall below this are a FAIL (exit 99)', share, 0.97)
