@@ -31,7 +31,9 @@ function scenarioFile(name: string, text: string): string {
 
 /** Progress lines aside, standard error is one line, and it matches. */
 function expectOneLine({ code, signal, stdout, stderr, leftRunning }: CliResult, exit: number, line: RegExp): void {
-  const said = stderr.split('\n').filter((text) => text !== '' && !/^[\w-]+ {2}\d+ s \(at most \d+ s\) {2}offered /.test(text));
+  const said = stderr
+    .split('\n')
+    .filter((text) => text !== '' && !/^[\w-]+ {2}\d+ s \(at most \d+ s\) {2}offered /.test(text));
   expect(said).toEqual([expect.stringMatching(line)]);
   expect({ code, signal, stdout, leftRunning }).toEqual({ code: exit, signal: null, stdout: '', leftRunning: false });
 }
