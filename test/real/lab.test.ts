@@ -30,7 +30,8 @@ describeWithStack('blueprint', 'a run on the blueprint stack', (docker) => {
     expect(stderr).toMatch(/stack blueprint: ready in [\d.]+ s/);
     const verdict = JSON.parse(stdout) as Verdict;
     // How good the audio is depends on the machine, whose cores all of this shares; that it is theirs does not.
-    expect(verdict.calls).toMatchObject({ offered: CALLS, started: CALLS, ended: CALLS, dropped: 0 });
+    expect(verdict.load).toMatchObject({ offered: CALLS, started: CALLS, ended: CALLS });
+    expect(verdict.calls).toMatchObject({ total: CALLS, answered: CALLS, dropped: 0 });
     const run = join(out, readdirSync(out)[0]!);
     const instance = await DuckDBInstance.create(':memory:');
     const connection = await instance.connect();
