@@ -6,6 +6,7 @@ import { LinuxWire } from './linux.js';
 import { runBlocking, runEvented } from './loop.js';
 import { chooseMedia, rawRefusal, syscallRefusal } from './media.js';
 import { openWire } from './open.js';
+import { RING_FRAMES } from './packet-ring.js';
 import { type Hold, LINGER, PairPool } from './pair-pool.js';
 import { type Actor, ipFromString, type Wire } from './types.js';
 
@@ -75,6 +76,29 @@ test.skipIf(noSyscalls !== undefined && !process.env.CI)(
       expect(sent).toBe(2000);
       expect(receiveDropped).toBeGreaterThan(0);
       expect(received + receiveDropped).toBe(2000);
+    } finally {
+      wire.close();
+    }
+  },
+);
+
+test.skipIf(noRaw !== undefined && !process.env.CI)(
+  `what finds no room in the ring of raw media is counted${noRaw ? `: ${noRaw}` : ''}`,
+  () => {
+    const wire = new LinuxWire({ media: 'raw' });
+    try {
+      const range = { portMin: 31_000, portMax: 31_001 };
+      let got = 0;
+      const b = wire.openMedia({ ip: B, ...range }, () => got++);
+      const a = wire.openMedia({ ip: A, ...range }, ignore);
+      expect([a.openPair(), b.openPair()]).toEqual([31_000, 31_000]);
+      const count = RING_FRAMES + 1000;
+      for (let i = 0; i < count; i++) a.commit(172, 31_000, B, 31_000);
+      wire.flush();
+      while (wire.poll(1000) > 0);
+      wire.sampleDrops();
+      expect(got).toBe(RING_FRAMES);
+      expect(wire.counters).toMatchObject({ sent: count, received: RING_FRAMES, receiveDropped: 1000, sendDropped: 0 });
     } finally {
       wire.close();
     }

@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, it } from 'vitest';
 import type { Identity } from '../../agents/identity.js';
 import { packageVersion } from '../../harness/version.js';
+import { describeWith } from './judges.js';
 
 /** docker/asterisk22, as docker/offline/build.sh tags it. */
 const IMAGE = `deadair/asterisk22:${packageVersion()}`;
@@ -26,14 +26,9 @@ function imageIsThere(): boolean {
   }
 }
 
-/** Tests that need the real Asterisk 22: skipped by name where its image is missing, failed where CI should have had it. */
+/** Tests that need the real Asterisk 22. */
 export function describeWithAsterisk(name: string, tests: () => void): void {
-  if (imageIsThere()) describe(name, tests);
-  else if (process.env.CI) {
-    it(name, () => {
-      throw new Error(MISSING);
-    });
-  } else describe.skip(`${name} (${MISSING})`, tests);
+  describeWith(imageIsThere() ? null : MISSING, name, tests);
 }
 
 export interface Asterisk {

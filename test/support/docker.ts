@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { copyFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, it, onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { connect, type Docker } from '../../harness/lab/docker/engine.js';
 import { LABEL } from '../../harness/lab/docker/labels.js';
 import { survey } from '../../harness/lab/docker/survey.js';
 import { sweep } from '../../harness/lab/docker/sweep.js';
+import { describeWith } from './judges.js';
 
 /** A static busybox makes an image of 2 MB without any registry. */
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file) && isStatic(file));
@@ -30,14 +31,9 @@ const lackingImages = new Map(
   ]),
 );
 
-/** Tests that need an engine: skipped by name where there is none, failed where CI should have had it. */
+/** Tests that need an engine. */
 export function describeWithDocker(name: string, tests: (docker: Docker) => void): void {
-  if (MISSING === null) describe(name, () => tests(engine!));
-  else if (process.env.CI) {
-    it(name, () => {
-      throw new Error(MISSING);
-    });
-  } else describe.skip(`${name} (${MISSING})`, () => tests(engine!));
+  describeWith(MISSING, name, () => tests(engine!));
 }
 
 function isStatic(file: string): boolean {
@@ -114,10 +110,5 @@ export function sweptAtTheEnd(docker: Docker, stack: string): void {
 /** Tests on a stack of ours, which also need its images. */
 export function describeWithStack(stack: string, name: string, tests: (docker: Docker) => void): void {
   const lacking = MISSING ?? lackingImages.get(stack) ?? `there is no stack ${stack}`;
-  if (lacking === '') describe(name, () => tests(engine!));
-  else if (process.env.CI) {
-    it(name, () => {
-      throw new Error(lacking);
-    });
-  } else describe.skip(`${name} (${lacking})`, () => tests(engine!));
+  describeWith(lacking === '' ? null : lacking, name, () => tests(engine!));
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, it } from 'vitest';
+import { afterAll } from 'vitest';
+import { describeWith } from './judges.js';
 import { freePort } from './ports.js';
 
 /** SIPp 3.6 or later on PATH: the program we did not write. */
@@ -19,14 +20,9 @@ afterAll(() => {
   for (const child of live) child.kill('SIGKILL');
 });
 
-/** Tests that need SIPp: skipped by name where it is missing, failed where CI should have had it. */
+/** Tests that need SIPp. */
 export function describeWithSipp(name: string, tests: () => void): void {
-  if (SIPP !== undefined) describe(name, tests);
-  else if (process.env.CI) {
-    it(name, () => {
-      throw new Error(MISSING);
-    });
-  } else describe.skip(`${name} (${MISSING})`, tests);
+  describeWith(SIPP !== undefined ? null : MISSING, name, tests);
 }
 
 export interface SippResult {

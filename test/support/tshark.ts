@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { describe, it } from 'vitest';
+import { describeWith } from './judges.js';
 
 const MISSING = 'tshark is not on PATH: apt-get install tshark';
 
@@ -11,14 +11,9 @@ function version(): string | null {
   }
 }
 
-/** Tests that need tshark: skipped by name where it is missing, failed where CI should have had it. */
+/** Tests that need tshark. */
 export function describeWithTshark(name: string, tests: () => void): void {
-  if (version() !== null) describe(name, tests);
-  else if (process.env.CI) {
-    it(name, () => {
-      throw new Error(MISSING);
-    });
-  } else describe.skip(`${name} (${MISSING})`, tests);
+  describeWith(version() !== null ? null : MISSING, name, tests);
 }
 
 /** One row per packet that passes the display filter, with the fields asked for. */
