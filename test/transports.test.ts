@@ -6,6 +6,7 @@ import { EXIT } from '../harness/errors.js';
 import { makeCertificate } from '../harness/lab/embedded/certificate.js';
 import type { Verdict } from '../harness/verdict/types.js';
 import { runCommand, startCli } from './support/cli.js';
+import { describeWithOpenssl } from './support/openssl.js';
 import { freePort, ownAddress } from './support/ports.js';
 
 /** Every transport through the whole house: phones, calls and audio at the embedded platform, and what cannot be. */
@@ -25,7 +26,7 @@ async function run(scenario: string, set: Record<string, number | string>, flags
 const CALLS = { quietCps: 0, quietMs: 500, burst: 20, holdMsMin: 500, holdMsMax: 900, ringMsMin: 0, ringMsMax: 50 };
 const PHONES = { phones: 60, tenants: 6, bootMs: 500, atMs: 1000, watchMs: 4000, phonesPerConnection: 1 };
 
-for (const transport of ['tcp', 'tls', 'ws', 'wss']) {
+function throughTheHouse(transport: string): void {
   it(`20 calls with audio and 60 phones over ${transport}, at the embedded platform`, async () => {
     const calls = await run('peak-dial', { transport, ...CALLS });
     expect(calls.verdict.load).toMatchObject({ offered: 20, started: 20, ended: 20, open: 0 });
@@ -35,6 +36,11 @@ for (const transport of ['tcp', 'tls', 'ws', 'wss']) {
     expect(phones.verdict.registrations).toMatchObject({ phones: 60, registered: 60, timeouts: 0 });
   });
 }
+
+for (const transport of ['tcp', 'ws']) throughTheHouse(transport);
+describeWithOpenssl('with certificates', () => {
+  for (const transport of ['tls', 'wss']) throughTheHouse(transport);
+});
 
 it('an outage over TCP cuts every connection, refuses new ones, and all phones come back', async () => {
   const outage = { ...PHONES, atMs: 2000, outageMs: 2000, watchMs: 9000, retryMs: 1000, overMs: 100 };
@@ -46,7 +52,7 @@ it('an outage over TCP cuts every connection, refuses new ones, and all phones c
   expect(registrations!.registered).toBeGreaterThanOrEqual(120);
 });
 
-describe('certificates', () => {
+describeWithOpenssl('certificates', () => {
   it('one that is not trusted: no call, one line; trusted by tls_ca, or unchecked with a warning: calls', async () => {
     const host = ownAddress(60);
     const at = `${host}:${await freePort(host)}`;
