@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../harness/errors.js';
-import { makeCertificate } from '../harness/lab/embedded/certificate.js';
+import { makeCertificate } from '../harness/lab/certificate.js';
 import type { Verdict } from '../harness/verdict/types.js';
 import { runCommand, startCli } from './support/cli.js';
 import { describeWithOpenssl } from './support/openssl.js';

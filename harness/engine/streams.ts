@@ -3,8 +3,8 @@ import type { FleetPlan } from '../../agents/fleet.js';
 import { CONNECTIONS_MAX, type StreamPlan } from '../../agents/wire/stream-options.js';
 import { ipToString } from '../../agents/wire/types.js';
 import { HarnessError } from '../errors.js';
+import { type Certificate, makeCertificate } from '../lab/certificate.js';
 import type { Addresses } from '../lab/embedded/addresses.js';
-import { type Certificate, makeCertificate } from '../lab/embedded/certificate.js';
 import { isSecure } from '../plan/signalling.js';
 import type { RunPlan } from '../plan/types.js';
 

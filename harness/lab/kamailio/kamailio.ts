@@ -8,7 +8,7 @@ import type { Identity } from '../../../agents/identity.js';
 import { monotonicUs } from '../../clock.js';
 import { HarnessError } from '../../errors.js';
 import { KAMAILIO_PORTS } from '../../plan/target.js';
-import { makeCertificate, writeTlsConfig } from './certificate.js';
+import { writeCertificate, writeTlsConfig } from './certificate.js';
 import { JsonRpc } from './json-rpc.js';
 import { writeUsers } from './users.js';
 
@@ -63,7 +63,7 @@ export async function startKamailio(options: KamailioOptions): Promise<StartedKa
   const dir = mkdtempSync(join(tmpdir(), 'deadair-kamailio-'));
   try {
     writeUsers(dir, users);
-    const certificate = makeCertificate(dir, host);
+    const certificate = writeCertificate(dir, host);
     const args = argumentsOf(options, dir, writeTlsConfig(dir, certificate));
     // PDEATHSIG: killed or crashed, we leave no Kamailio behind.
     const child = isProgram('/usr/bin/setpriv')

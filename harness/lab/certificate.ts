@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HarnessError } from '../../errors.js';
+import { HarnessError } from '../errors.js';
 
 /** PEM. It signed itself, so it is its own authority as well. */
 export interface Certificate {
@@ -17,7 +17,7 @@ export function makeCertificate(hosts: readonly string[]): Certificate {
   const names = hosts.map((host) => `IP:${host}`).join(',');
   const args = [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=deadair embedded platform', '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert],
+    ...['-subj', '/CN=deadair', '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert],
   ];
   try {
     execFileSync('openssl', args, { stdio: 'pipe', timeout: 20_000 });
@@ -25,7 +25,7 @@ export function makeCertificate(hosts: readonly string[]): Certificate {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'openssl is not on PATH: apt-get install openssl' : message.split('\n')[0];
-    throw new HarnessError('NO_CAPABILITY', `the embedded platform cannot make a certificate for TLS: ${why}`, {
+    throw new HarnessError('NO_CAPABILITY', `no certificate for TLS and WSS can be made: ${why}`, {
       cause: error,
     });
   } finally {
