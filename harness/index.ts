@@ -1,6 +1,8 @@
 /** What `import … from 'deadair'` gives to the author of a scenario. */
 export { CAUSES, type Cause } from './plan/causes.js';
 export { callParams, callPlan, embeddedConfig, embeddedParams } from './plan/embedded.js';
+export type { FaultWish } from './plan/fault.js';
+export { FAULT_KINDS, type FaultKind } from './plan/fault-kinds.js';
 export {
   type BooleanParam,
   type Built,

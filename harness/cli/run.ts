@@ -45,6 +45,11 @@ export function addRun(program: Command): void {
     .option('--cured', 'the same incident with its cure in place')
     .option('--seed <n>', 'all chance in a run comes from it (default: 1)')
     .option('--set <key=value>', 'a parameter of the scenario; may be repeated', list)
+    .option(
+      '--fault <what>',
+      "break something: 'packet-loss@20s+30s,on=nat,percent=5'; may be repeated; deadair faults kinds lists them",
+      list,
+    )
     .option('--budget <expr>', 'for example "drop_rate: rate<0.01"; may be repeated', list)
     .option('--no-default-budgets', 'only the budgets given here')
     .option(

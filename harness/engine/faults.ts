@@ -26,7 +26,7 @@ export class FaultSchedule {
     private readonly log: Logger | undefined,
   ) {
     this.#outages = plans.filter((p) => p.kind === 'registrar-outage').map((p) => new OutageWatch(p));
-    const ours = plans.filter((p) => p.kind === 'db-lock');
+    const ours = plans.filter((p) => p.kind === 'db-stall');
     this.#faults = ours.map((plan) => ({
       plan,
       applying: null,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { parseFault } from '../plan/fault.js';
 import { OutageWatch } from './outage-watch.js';
 
-const PLAN = { kind: 'registrar-outage', atMs: 1000, forMs: 1000 } as const;
+const PLAN = parseFault('registrar-outage@1s+1s');
 
 function watch(readings: [tMs: number, unreachable: number, heard: number, unheard: number][], endMs: number) {
   const w = new OutageWatch(PLAN);

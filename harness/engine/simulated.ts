@@ -44,7 +44,7 @@ export function runSimulated(
   const cdr = new MemoryCdrStore({ nowUs: () => world.nowUs, limit: config.cdr.queueLimit });
   for (const fault of plan.faults) {
     const fromUs = t0Us + fault.atMs * 1000;
-    if (fault.kind !== 'db-lock') continue;
+    if (fault.kind !== 'db-stall') continue;
     cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
     store.appendFault({
       kind: fault.kind,

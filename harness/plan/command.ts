@@ -16,6 +16,7 @@ export function commandLine(scenario: string, options: PlanOptions & { seed: num
   if (options.cured) words.push('--cured');
   add('--seed', String(options.seed));
   for (const assignment of options.set ?? []) add('--set', assignment);
+  for (const fault of options.fault ?? []) add('--fault', fault);
   if (options.defaultBudgets === false) words.push('--no-default-budgets');
   for (const budget of options.budget ?? []) add('--budget', budget);
   if (options.simulate) words.push('--simulate');

@@ -40,7 +40,9 @@ describe('peak-dial resolves', () => {
       { cps: 0, channels: 100 },
       { cps: 0, channels: 100 },
     ]);
-    expect(plan({ incident: 'db-stall' }).faults).toEqual([{ kind: 'db-lock', atMs: 8000, forMs: 12_000 }]);
+    expect(plan({ incident: 'db-stall' }).faults).toMatchObject([
+      { kind: 'db-stall', atMs: 8000, forMs: 12_000, on: 'database' },
+    ]);
     expect(plan({ incident: 'nat-table', cured: true }).runId).toBe('peak-dial-nat-table-cured-20261122-101500-ab12');
   });
 
@@ -134,7 +136,7 @@ describe('one line for', () => {
       'a fault that stacks do not have',
       { stack: 'naive', incident: 'db-stall' },
       'BAD_PLAN',
-      '--incident db-stall: its fault (db-lock) is done to the embedded platform only; leave --stack out',
+      '--incident db-stall: its fault (db-stall) is done to the embedded platform only; leave --stack out',
     ],
     [
       'an incident that stacks cannot have',

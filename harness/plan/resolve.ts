@@ -4,11 +4,12 @@ import { HarnessError } from '../errors.js';
 import { checkArrivals } from './arrivals.js';
 import { parseBudget } from './budget.js';
 import { commandLine } from './command.js';
+import { parseFault, readFault } from './fault.js';
 import { callScenario, type LoadedScenario } from './load.js';
 import { didYouMean } from './nearest.js';
 import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
-import { builtSchema, checked, faultsSchema, validatePlan } from './schema.js';
+import { builtSchema, checked, validatePlan, wishesSchema } from './schema.js';
 import { signallingOf } from './signalling.js';
 import { stackTarget } from './stack.js';
 import { KAMAILIO_PORTS, parseTarget } from './target.js';
@@ -28,6 +29,8 @@ export interface PlanOptions {
   cured?: boolean;
   seed?: number | string;
   set?: readonly string[];
+  /** What is done to the platform, beside what the scenario does: see plan/fault.ts. */
+  fault?: readonly string[];
   budget?: readonly string[];
   defaultBudgets?: boolean;
   simulate?: boolean;
@@ -79,7 +82,12 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const built = checked(builtSchema, raw, 'BAD_PLAN', `${where}: build()`);
   checkArrivals(built.arrivals);
   const rawFaults: unknown = callScenario(loaded, 'faults()', () => incident.faults?.({ ...params }) ?? []);
-  const faults = checked(faultsSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
+  const wishes = checked(wishesSchema, rawFaults, 'BAD_PLAN', `${where}: faults() of ${incidentName}`);
+  const faults = [
+    ...(built.faults ?? []).map((wish, i) => readFault(wish, `${where}: build(): faults[${i}]`)),
+    ...wishes.map((wish, i) => readFault(wish, `${where}: faults() of ${incidentName}[${i}]`)),
+    ...(options.fault ?? []).map((text) => parseFault(text)),
+  ];
   const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
   if (onStack(options) && faults.length > 0) {
     const kinds = faults.map((fault) => fault.kind).join(', ');

@@ -1,5 +1,6 @@
 import type { Cause } from './causes.js';
-import type { ArrivalStage, CallPlan, EmbeddedConfig, FaultPlan, RegistrationPlan, SignallingPlan } from './types.js';
+import type { FaultWish } from './fault.js';
+import type { ArrivalStage, CallPlan, EmbeddedConfig, RegistrationPlan, SignallingPlan } from './types.js';
 import type { WebphoneWish } from './webphones.js';
 
 interface ParamOf<T, D> {
@@ -66,6 +67,8 @@ export interface Built {
   registrations?: RegistrationPlan;
   webphones?: WebphoneWish;
   platform: EmbeddedConfig;
+  /** Done in every run of it, beside those of the incident and of the command line. */
+  faults?: FaultWish[];
   agents?: { callerWorkers?: number; maxCallsPerWorker?: number };
 }
 
@@ -75,7 +78,7 @@ export interface Incident<P extends Params = Params> {
   /** The cause that it injects; only the scoring of the verdict reads it. */
   cause: Cause | null;
   set: Partial<Resolved<P>>;
-  faults?: (p: Resolved<P>) => FaultPlan[];
+  faults?: (p: Resolved<P>) => FaultWish[];
   cure?: { summary: string; set: Partial<Resolved<P>> };
   /** Why there is no cure, where there is none. */
   noCure?: string;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, HarnessError } from '../errors.js';
 import { CAUSES } from './causes.js';
+import { FAULT_NAMES } from './fault-kinds.js';
 import { type RunPlan, STEP_ACTIONS } from './types.js';
 
 const ms = z.number().min(0).max(1e9);
@@ -152,8 +153,17 @@ const workers = count.min(1).max(64);
 /** A worker's leg store is 512 bytes a call: 32 MB of shared memory at this limit. */
 const callsPerWorker = count.min(1).max(65_536);
 
-const fault = z.strictObject({ kind: z.enum(['db-lock', 'registrar-outage']), atMs: ms, forMs: ms });
-export const faultsSchema = z.array(fault);
+/** What scenarios write is read by plan/fault.ts; this is what it makes of it. */
+const fault = z.strictObject({
+  kind: z.enum(FAULT_NAMES),
+  atMs: ms,
+  forMs: ms,
+  on: z.string(),
+  params: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+  ramp: z.strictObject({ param: z.string(), from: z.number(), to: z.number(), overMs: ms }).exactOptional(),
+  repeat: z.strictObject({ times: count.min(1), everyMs: ms }).exactOptional(),
+  backend: z.string().exactOptional(),
+});
 
 const webphoneWish = z.strictObject({
   count,
@@ -174,7 +184,11 @@ const webphones = z.strictObject({
   holdMs: dist,
 });
 
+/** Each is read by readFault, which says what is wrong with it. */
+export const wishesSchema = z.array(z.unknown());
+
 export const builtSchema = z.strictObject({
+  faults: wishesSchema.exactOptional(),
   arrivals: z.array(stage).min(1, 'needs at least one stage'),
   drainMs: ms,
   call,
@@ -270,7 +284,7 @@ const planSchema = z.strictObject({
     maxCallsPerWorker: callsPerWorker,
     mediaBackend: z.enum(['auto', 'raw', 'sockets', 'dgram']),
   }),
-  faults: faultsSchema,
+  faults: z.array(fault),
   budgets: z.array(z.string()),
   command: z.string(),
 }) satisfies z.ZodType<RunPlan>;

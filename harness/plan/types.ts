@@ -1,4 +1,5 @@
 /** The plan is data: everything a run does, decided before it starts. plan.json holds exactly a RunPlan. */
+import type { FaultKind } from './fault-kinds.js';
 
 /** A duration drawn per call, in ms. */
 export type DurationDist =
@@ -241,7 +242,22 @@ export interface StackTarget {
 }
 
 /** A fault that is done to the platform on the run's clock. Limits in EmbeddedConfig are not faults: they are just there. */
-export type FaultPlan = { kind: 'db-lock' | 'registrar-outage'; atMs: number; forMs: number };
+export interface FaultPlan {
+  kind: FaultKind;
+  atMs: number;
+  /** 0 for what happens at an instant. */
+  forMs: number;
+  /** A role (`nat`), one of it (`node-2`), or a service of a stack by its name. */
+  on: string;
+  /** Every parameter of the kind; a ramped one has its last value here. */
+  params: Record<string, number | string | boolean>;
+  /** `param` goes linearly from `from` to `to`, and stays there until the end. */
+  ramp?: { param: string; from: number; to: number; overMs: number };
+  /** From beginning to beginning. */
+  repeat?: { times: number; everyMs: number };
+  /** The one way of doing it that is wanted; else the first that can. */
+  backend?: string;
+}
 
 /** What carries SIP between phones and the platform (RFC 3261 18, RFC 7118). RTP is UDP beside it. */
 export type Transport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';

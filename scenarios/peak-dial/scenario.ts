@@ -98,7 +98,7 @@ export default defineScenario({
         'cdr.mode': 'inline',
         'node.threads': 8,
       },
-      faults: (p) => [{ kind: 'db-lock', atMs: p.stallAtMs, forMs: p.stallMs }],
+      faults: (p) => [{ kind: 'db-stall', at: p.stallAtMs, for: p.stallMs }],
       cure: { summary: 'CDRs wait in a queue, calls do not', set: { 'cdr.mode': 'queue' } },
     },
     misrouted: {

@@ -1,13 +1,8 @@
 import { callParams, callPlan, embeddedConfig, embeddedParams } from '../../harness/plan/embedded.js';
+import type { FaultWish } from '../../harness/plan/fault.js';
 import { choice, defineScenario, flag, integer, number, text } from '../../harness/plan/scenario.js';
 import { signallingParams, signallingPlan } from '../../harness/plan/signalling.js';
-import type {
-  ArrivalStage,
-  FaultPlan,
-  RegistrarConfig,
-  RegistrationWave,
-  RetryPolicy,
-} from '../../harness/plan/types.js';
+import type { ArrivalStage, RegistrarConfig, RegistrationWave, RetryPolicy } from '../../harness/plan/types.js';
 import { webphoneParams, webphoneWish } from '../../harness/plan/webphones.js';
 
 /** The buffer that Linux gives when nobody asks (net.core.rmem_default), and the one that ends the waves. */
@@ -195,7 +190,7 @@ export default defineScenario({
       cause: null,
       set: { phase: 'outage' },
       compare: ['none', 'staggered-expiry', 'rate-limited-edge', 'both'],
-      faults: (p): FaultPlan[] => [{ kind: 'registrar-outage', atMs: p.atMs, forMs: p.outageMs }],
+      faults: (p): FaultWish[] => [{ kind: 'registrar-outage', at: p.atMs, for: p.outageMs }],
       cure: {
         summary: 'a receive buffer that holds the wave: 16 MB',
         set: { cure: 'bigger-receive-buffer' },

@@ -6,6 +6,7 @@ import type { FaultRecord, FrameRow, TelemetryRow } from '../../harness/collect/
 import type { RunStore } from '../../harness/collect/store.js';
 import { runSimulated } from '../../harness/engine/simulated.js';
 import type { EngineOutcome } from '../../harness/engine/types.js';
+import { readFault } from '../../harness/plan/fault.js';
 import { type EmbeddedConfig, type RunPlan, STEP_ACTIONS } from '../../harness/plan/types.js';
 import { type Prng, prng } from '../../harness/prng.js';
 
@@ -104,7 +105,7 @@ export function smallRun(seed: number): SmallRun {
     case 3:
       config.cdr.mode = 'inline';
       config.node.threads = pick(1, 4);
-      faults.push({ kind: 'db-lock', atMs: chance.below(2000), forMs: pick(500, 4000, 12_000) });
+      faults.push(readFault({ kind: 'db-stall', at: chance.below(2000), for: pick(500, 4000, 12_000) }, 'faults'));
       break;
     case 4:
       config.nat.maxSessions = pick(1, 20);
