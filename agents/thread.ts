@@ -3,7 +3,7 @@ import { HarnessError } from '../harness/errors.js';
 import { COMMAND, type Control, STATE } from './control.js';
 import { DgramWire } from './wire/dgram.js';
 import { runBlocking, runEvented } from './wire/loop.js';
-import type { MediaWish } from './wire/media.js';
+import { type MediaWish, mediaOn } from './wire/media.js';
 import { openWire } from './wire/open.js';
 import { StreamWire } from './wire/stream.js';
 import type { StreamPlan } from './wire/stream-options.js';
@@ -18,6 +18,8 @@ export interface Hosted {
   actors: Actor[];
   /** Plain data for the control plane. */
   info: unknown;
+  /** Its addresses are of IPv6. */
+  ip6?: boolean;
   onTurn: (nowUs: number) => void;
   close?: () => Promise<void>;
 }
@@ -40,11 +42,12 @@ export async function hostActors(
   if (control.command === COMMAND.STOP) return;
   let streams: StreamWire | null = null;
   try {
-    const { wire, media: choice } = openWire(media);
+    const { wire, media: chosen } = openWire(media);
     if (streamPlan !== null) streams = await StreamWire.open(streamPlan, wire);
     const hosted = build(wire, control.t0Us, streams);
     if (wire instanceof DgramWire) await wire.ready();
     const kind = streams === null ? wire.kind : `${streams.plan.transport} over ${wire.kind}`;
+    const choice = mediaOn(chosen, hosted.ip6 ?? false);
     say({ kind: 'ready', wire: kind, media: choice.kind, why: choice.why, info: hosted.info });
     control.state = STATE.READY;
     const stop = (): boolean => control.command === COMMAND.STOP;

@@ -2,7 +2,7 @@ import type { DurationDist } from '../harness/plan/types.js';
 import { CallAgent } from './call/agent.js';
 import type { SessionPlan } from './call/session.js';
 import type { CallParts } from './call/table.js';
-import { ipToString, type Wire } from './wire/types.js';
+import { hostOf, type Wire } from './wire/types.js';
 
 export interface CalleeOptions extends CallParts {
   port: number;
@@ -29,7 +29,7 @@ export class Callee extends CallAgent {
           serverTransactions: Math.min(1 << 19, Math.max(8192, n * 16)),
           messages: Math.max(4096, n * 4),
         },
-        domain: ipToString(options.ip),
+        domain: hostOf(options.ip),
         user: null,
         runTag: `transfer${options.salt & 0xffff}`,
       },

@@ -4,6 +4,7 @@ import { COUNTER_INDEX, Counters } from './counters.js';
 import { Fleet, type FleetPlan } from './fleet.js';
 import { LegStore, RegistrationStore } from './store.js';
 import { hostActors } from './thread.js';
+import { isIp6 } from './wire/ip6.js';
 import type { MediaWish } from './wire/media.js';
 import { openTap, type TapBuffers } from './wire/tap.js';
 import { publishWire } from './wire-counters.js';
@@ -58,6 +59,7 @@ await hostActors(
     return {
       actors: [fleet],
       info: { mediaKinds: fleet.mediaKinds },
+      ip6: isIp6(data.plan.callers?.ip ?? data.plan.callees?.ip ?? 0),
       onTurn: (nowUs) => {
         if (control.command === COMMAND.HANG_UP && !hungUp) {
           hungUp = true;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import { join } from 'node:path';
+import { hasIp6, ip6Texts } from '../agents/wire/ip6.js';
 import { monotonicUs } from './clock.js';
 import { loadFaults } from './collect/faults.js';
 import type { CaptureWish } from './collect/pcap.js';
@@ -75,6 +76,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     sources: engine.sources,
     callee: engine.callee,
     media: plan.call.media,
+    ...(hasIp6() ? { ipv6: ip6Texts() } : {}),
   };
   store.writeJson('env.json', env);
   await store.finish();

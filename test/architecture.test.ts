@@ -45,7 +45,7 @@ function importsOf(file: string): string[] {
 const SHARED = ['harness/errors', 'harness/clock', 'harness/prng', 'harness/entry', 'harness/version'];
 const ARROWS: { room: string; only: string[] }[] = [
   { room: 'agents/wire', only: [...SHARED] },
-  { room: 'agents/sip', only: ['agents/wire/types', 'agents/counters', ...SHARED] },
+  { room: 'agents/sip', only: ['agents/wire/types', 'agents/wire/ip6', 'agents/counters', ...SHARED] },
   { room: 'agents/rtp', only: ['agents/wire/types', 'agents/counters', 'agents/record', 'agents/store', ...SHARED] },
   { room: 'agents', only: ['agents', 'harness/plan/types', 'harness/plan/dist', ...SHARED] },
   { room: 'harness/plan', only: ['scenarios', ...SHARED] },

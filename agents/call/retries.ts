@@ -6,12 +6,12 @@ import type { SipMessage } from '../sip/parse.js';
 import { uriOf } from '../sip/scan.js';
 import { ascii, latin1, readUint } from '../sip/text.js';
 import { UriView } from '../sip/uri.js';
+import { isLoopbackIp } from '../wire/types.js';
 import type { Sessions } from './session.js';
 import type { CallTable } from './table.js';
 
 /** An INVITE of a call goes out at most so often. */
 const INVITES_MAX = 12;
-const LOOPBACK = 127;
 const Q = ascii('q');
 const INVITE = ascii('INVITE');
 
@@ -133,7 +133,7 @@ export class Retries {
         const [uriOff, uriLen] = [this.#range[0]!, this.#range[1]!];
         if (!this.#uri.parse(msg.bytes, uriOff, uriLen)) continue;
         const to = this.#uri.ip;
-        if (to !== ip && to >>> 24 !== LOOPBACK) continue;
+        if (to !== ip && !isLoopbackIp(to)) continue;
         const text = latin1(msg.bytes, uriOff, uriLen).split('?')[0]!;
         if (retry.seen.has(text)) continue;
         retry.seen.add(text);

@@ -7,6 +7,7 @@ import type { SipMessage } from '../sip/parse.js';
 import { uriOf } from '../sip/scan.js';
 import { ascii, readUint, writeBytes, writeUint } from '../sip/text.js';
 import { UriView } from '../sip/uri.js';
+import { isLoopbackIp } from '../wire/types.js';
 import { NOTE, noteInDialog, RECEIVED, SENT } from './log.js';
 import type { Outgoing } from './outgoing.js';
 import type { Sessions } from './session.js';
@@ -15,7 +16,6 @@ import { CALL, type CallTable, TIMER } from './table.js';
 /** What the party that was sent elsewhere waits for an answer there, and then talks. */
 const PATIENCE_US = 10_000_000;
 const TALK_US = 3_000_000;
-const LOOPBACK = 127;
 /** Numbers of such calls: no caller's, and no stranger's. */
 const TRANSFERRED_CALLS = FOREIGN_CALLS + 0x20000000;
 
@@ -103,7 +103,7 @@ export class Transfers {
       status = 400;
     else if (!this.#uri.parse(msg.bytes, range[0]!, range[1]!)) status = 400;
     // A REFER must not make us flood somebody else: loopback, or where this call's own requests go.
-    else if (this.#uri.ip >>> 24 !== LOOPBACK && this.#uri.ip !== table.calls.dialogs.hopIp(slot)) status = 403;
+    else if (!isLoopbackIp(this.#uri.ip) && this.#uri.ip !== table.calls.dialogs.hopIp(slot)) status = 403;
     else if (table.state[slot] !== CALL.UP) status = 491;
     noteInDialog(table, slot, RECEIVED, NOTE.REFER, nowUs, status);
     stack.reply(tx, status, srcIp, srcPort, null, status === 202 ? this.sessions.contact : null, nowUs);

@@ -1,3 +1,4 @@
+import { hostOf } from '../wire/types.js';
 import type { Local } from './local.js';
 import { ALLOW_LINE } from './refuse.js';
 import { sdpLength, writeSdp } from './sdp.js';
@@ -49,7 +50,7 @@ export class InviteWriter {
   readonly #callId: Uint8Array;
 
   constructor(private readonly id: InviteIdentity) {
-    const host = `${id.ip >>> 24}.${(id.ip >>> 16) & 255}.${(id.ip >>> 8) & 255}.${id.ip & 255}`;
+    const host = hostOf(id.ip);
     this.#user = id.user === null ? null : ascii(id.user);
     this.#atDomain = ascii(`@${id.domain}`);
     const { via, host: contactHost, params } = id.local;

@@ -1,4 +1,4 @@
-import { ipToString, type UdpPort } from '../wire/types.js';
+import { hostPort, type UdpPort } from '../wire/types.js';
 import { isReliable } from './client.js';
 import { ascii } from './text.js';
 
@@ -16,14 +16,14 @@ const PARAMS = { udp: '', tcp: ';transport=tcp', tls: ';transport=tls', ws: ';tr
 
 export function localOf(port: UdpPort): Local {
   const transport = port.transport ?? 'udp';
-  const host = port.sentBy ?? `${ipToString(port.ip)}:${port.port}`;
+  const host = port.sentBy ?? hostPort(port.ip, port.port);
   return { via: ascii(`SIP/2.0/${transport.toUpperCase()} ${host}`), host, params: PARAMS[transport] };
 }
 
 /** Of a UDP port elsewhere in this process. */
 export function localAt(at: { ip: number; port: number } | null): Local | null {
   if (at === null) return null;
-  const host = `${ipToString(at.ip)}:${at.port}`;
+  const host = hostPort(at.ip, at.port);
   return { via: ascii(`SIP/2.0/UDP ${host}`), host, params: '' };
 }
 

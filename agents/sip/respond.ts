@@ -126,9 +126,11 @@ export function writeTopVia(
 
 /** -1 when sent-by is a name. */
 function sentByIp(msg: SipMessage): number {
+  const { bytes, sentByOff: off, sentByLen: len } = msg;
   let length = 0;
-  while (length < msg.sentByLen && msg.bytes[msg.sentByOff + length] !== 58) length++;
-  return readIp(msg.bytes, msg.sentByOff, length);
+  if (bytes[off] === 91) while (length < len && bytes[off + length] !== 93) length++;
+  while (length < len && bytes[off + length] !== 58) length++;
+  return readIp(bytes, off, length);
 }
 
 /** Port that responses to this request go to: the source's if rport was asked (RFC 3581), else sent-by's (18.2.2). */

@@ -1,3 +1,4 @@
+import { IP6_NONE, ip6Ascii, isIp6 } from '../wire/ip6.js';
 import { ascii, digitsOf, equalsBytes, readIp, readUint, writeBytes, writeIp, writeUint } from './text.js';
 
 /**
@@ -6,9 +7,11 @@ import { ascii, digitsOf, equalsBytes, readIp, readUint, writeBytes, writeIp, wr
  */
 const HEAD = ascii('v=0\r\no=- ');
 const MIDDLE = ascii('\r\ns=-\r\nc=IN IP4 ');
+const MIDDLE6 = ascii('\r\ns=-\r\nc=IN IP6 ');
 const MEDIA = ascii('\r\nt=0 0\r\nm=audio ');
 const TAIL = ascii(' RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=');
 const ORIGIN = ascii(' IN IP4 ');
+const ORIGIN6 = ascii(' IN IP6 ');
 const CRLF = ascii('\r\n');
 
 /** Who sends (RFC 3264 5.1), as bits: 1 we, 2 the other side. */
@@ -22,6 +25,7 @@ export function reversed(direction: number): number {
 }
 
 function ipLength(ip: number): number {
+  if (isIp6(ip)) return ip6Ascii(ip).length;
   return digitsOf(ip >>> 24) + digitsOf((ip >>> 16) & 255) + digitsOf((ip >>> 8) & 255) + digitsOf(ip & 255) + 3;
 }
 
@@ -45,9 +49,10 @@ export function writeSdp(
   p = writeUint(to, p, session);
   to[p++] = 32;
   p = writeUint(to, p, version);
-  p = writeBytes(to, p, ORIGIN);
+  const is6 = isIp6(ip);
+  p = writeBytes(to, p, is6 ? ORIGIN6 : ORIGIN);
   p = writeIp(to, p, ip);
-  p = writeBytes(to, p, MIDDLE);
+  p = writeBytes(to, p, is6 ? MIDDLE6 : MIDDLE);
   p = writeIp(to, p, ip);
   p = writeBytes(to, p, MEDIA);
   p = writeUint(to, p, port);
@@ -60,7 +65,10 @@ export function writeSdp(
 export class SdpView {
   ip = 0;
   port = 0;
-  /** Of its sender: DIRECTION. A stream at port 0, or at 0.0.0.0 (the hold of RFC 2543), wants to hear nothing. */
+  /**
+   * Of its sender: DIRECTION. A stream at port 0, or at 0.0.0.0 (the hold of RFC 2543) or :: (RFC 6157 3.1), wants to hear
+   * nothing.
+   */
   direction: number = DIRECTION.SENDRECV;
 
   /** Media-level c= wins over the session's (RFC 4566 5.7). False when there is no usable audio line. */
@@ -85,7 +93,7 @@ export class SdpView {
             section = 1;
           } else section = 2;
         } else if (type === 99 && eol - p > 9) {
-          // c=IN IP4 ADDRESS[/ttl]
+          // c=IN IP4 ADDRESS[/ttl], c=IN IP6 ADDRESS
           let stop = p + 9;
           while (stop < eol && bytes[stop] !== 47 && bytes[stop] !== 32) stop++;
           const ip = readIp(bytes, p + 9, stop - p - 9);
@@ -101,7 +109,8 @@ export class SdpView {
       p = eol;
       while (p < end && (bytes[p] === 13 || bytes[p] === 10)) p++;
     }
-    const ip = audioIp >= 0 ? audioIp : sessionIp;
+    let ip = audioIp >= 0 ? audioIp : sessionIp;
+    if (ip === IP6_NONE) ip = 0;
     if (port < 0 || port > 65535 || ip < 0) return false;
     this.ip = ip;
     this.port = port;

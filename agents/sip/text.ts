@@ -1,4 +1,5 @@
 /** Writing SIP text into a byte buffer without strings. Every function returns the position after what it wrote. */
+import { hasIp6, ip6Ascii, isIp6, readIp6 } from '../wire/ip6.js';
 
 /** A plain array, no Buffer: where the same code reads both, V8 makes it slower for all. */
 export function ascii(text: string): Uint8Array {
@@ -71,7 +72,9 @@ export function readHex(bytes: Uint8Array, at: number, width: number): number {
   return v;
 }
 
+/** An IPv6 address without brackets: as in SDP (RFC 4566 9) and `received` (RFC 3261 25.1). */
 export function writeIp(to: Uint8Array, at: number, ip: number): number {
+  if (isIp6(ip)) return writeBytes(to, at, ip6Ascii(ip));
   let p = writeUint(to, at, ip >>> 24);
   to[p++] = 46;
   p = writeUint(to, p, (ip >>> 16) & 255);
@@ -81,8 +84,16 @@ export function writeIp(to: Uint8Array, at: number, ip: number): number {
   return writeUint(to, p, ip & 255);
 }
 
-/** Dotted quad at [off, off+len); -1 when it is not one. */
+/**
+ * The address at [off, off+len): a dotted quad or, where this process has IPv6, an address of that, in brackets or not;
+ * -1 when it is neither.
+ */
 export function readIp(bytes: Uint8Array, off: number, len: number): number {
+  const ip = readQuad(bytes, off, len);
+  return ip < 0 && hasIp6() ? readIp6(bytes, off, len) : ip;
+}
+
+function readQuad(bytes: Uint8Array, off: number, len: number): number {
   let ip = 0;
   let octet = -1;
   let dots = 0;

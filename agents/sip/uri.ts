@@ -9,7 +9,7 @@ const AT = 64;
 
 /**
  * Where a SIP URI points: user, host, port and one parameter, as offsets. One instance is used again and again.
- * Only literal IPv4 hosts give an address: names are resolved before a run, never on the data plane.
+ * Only literal hosts give an address: names are resolved before a run, never on the data plane.
  */
 export class UriView {
   bytes: Uint8Array = new Uint8Array(0);

@@ -40,13 +40,15 @@ class Batch {
   protected readonly names: Uint32Array;
   protected readonly libc: Libc = libc();
 
-  constructor(slots: number, iovOffset: number, iovLen: number) {
+  /** `nameBytes`: of one socket address. */
+  constructor(slots: number, iovOffset: number, iovLen: number, nameBytes: number) {
+    const nameStride = nameBytes <= SOCKADDR_BYTES ? SOCKADDR_BYTES : 2 * SOCKADDR_BYTES;
     const slab = new ArrayBuffer(slots * STRIDE);
     this.bytes = new Uint8Array(slab);
     this.words = new Uint32Array(slab);
     this.headers = new Uint32Array(new ArrayBuffer(slots * MMSGHDR_BYTES));
     this.iovecs = new Uint32Array(new ArrayBuffer(slots * IOVEC_BYTES));
-    this.names = new Uint32Array(new ArrayBuffer(slots * SOCKADDR_BYTES));
+    this.names = new Uint32Array(new ArrayBuffer(slots * nameStride));
     this.headersAt = this.libc.address(this.headers);
     const bytesAt = this.libc.address(this.bytes);
     const iovecsAt = this.libc.address(this.iovecs);
@@ -54,8 +56,8 @@ class Batch {
     for (let i = 0; i < slots; i++) {
       putPointer(this.iovecs, i * 4, bytesAt + i * STRIDE + iovOffset);
       this.iovecs[i * 4 + 2] = iovLen;
-      putPointer(this.headers, i * HEADER_WORDS, namesAt + i * SOCKADDR_BYTES);
-      this.headers[i * HEADER_WORDS + 2] = SOCKADDR_BYTES;
+      putPointer(this.headers, i * HEADER_WORDS, namesAt + i * nameStride);
+      this.headers[i * HEADER_WORDS + 2] = nameBytes;
       putPointer(this.headers, i * HEADER_WORDS + 4, iovecsAt + i * IOVEC_BYTES);
       this.headers[i * HEADER_WORDS + 6] = 1;
     }
@@ -67,10 +69,10 @@ function putPointer(words: Uint32Array, at: number, pointer: number): void {
   words[at + 1] = Math.floor(pointer / 0x100000000);
 }
 
-/** Receives up to 64 datagrams. The kernel writes namelen 16 and controllen 0 back as it found them: nothing to reset. */
+/** Receives up to 64 datagrams. The kernel writes namelen and controllen 0 back as it found them: nothing to reset. */
 export class RxBatch extends Batch {
-  constructor() {
-    super(BATCH, 0, STRIDE);
+  constructor(nameBytes = SOCKADDR_BYTES) {
+    super(BATCH, 0, STRIDE, nameBytes);
   }
   /** Datagrams read; -1: see errno. */
   receive(fd: number): number {
@@ -126,8 +128,9 @@ export class TxBatch extends Batch {
     /** Where payload begins in a slot, and how many bytes before it belong to the datagram as well. */
     payloadAt: number,
     headroom: number,
+    nameBytes = SOCKADDR_BYTES,
   ) {
-    super(BATCH, payloadAt - headroom, 0);
+    super(BATCH, payloadAt - headroom, 0, nameBytes);
     this.#iovOffset = payloadAt;
     this.#headroom = headroom;
   }
@@ -138,10 +141,16 @@ export class TxBatch extends Batch {
 
   /** True when this was the first one: the wire then notes the batch as dirty. A full batch leaves at once. */
   commit(len: number, dstIp: number, dstPort: number): boolean {
-    const i = this.count++;
-    this.iovecs[i * 4 + 2] = len + this.#headroom;
+    const i = this.count;
     this.names[i * 4] = 2 | (bswap16(dstPort) << 16);
     this.names[i * 4 + 1] = bswap32(dstIp);
+    return this.add(len);
+  }
+
+  /** The slot whose name is written already. */
+  protected add(len: number): boolean {
+    const i = this.count++;
+    this.iovecs[i * 4 + 2] = len + this.#headroom;
     if (this.count === BATCH) {
       this.flush();
       return false;

@@ -9,9 +9,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { monotonicUs } from '../../harness/clock.js';
 import { assert, HarnessError } from '../../harness/errors.js';
+import { isIp6 } from './ip6.js';
 import { type Hold, type PairHolder, PairPool } from './pair-pool.js';
 import {
   DATAGRAM_MAX,
+  hostPort,
   ipFromString,
   ipToString,
   type MediaPorts,
@@ -32,7 +34,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function bindFailure(error: unknown, ip: number, port: number): HarnessError {
-  const at = `${ipToString(ip)}:${port}`;
+  const at = hostPort(ip, port);
   const code = isSystemError(error) ? error.code : undefined;
   const cause = { cause: error };
   if (code === 'EADDRINUSE')
@@ -85,10 +87,12 @@ export class DgramWire implements Wire {
   /** A bound socket. Throws what the bind failed with, where it failed at once. */
   open(ip: number, port: number, onMessage: (bytes: Buffer, srcIp: number, srcPort: number) => void): Socket {
     const address = ipToString(ip);
+    const is6 = isIp6(ip);
     // The type wants dns.lookup's overloads; dgram calls this one only.
     const lookup = (host: string, _family: unknown, done: (e: null, ip: string, family: number) => void) =>
-      done(null, host, 4);
-    const socket = createSocket({ type: 'udp4', lookup: lookup as never });
+      done(null, host, is6 ? 6 : 4);
+    const type = is6 ? 'udp6' : 'udp4';
+    const socket = createSocket({ type, ipv6Only: is6, lookup: lookup as never });
     let bound = false;
     let returned = false;
     let failure: unknown;
@@ -106,7 +110,10 @@ export class DgramWire implements Wire {
     this.#pending.add(settled);
     settled.then(() => this.#pending.delete(settled));
     socket.on('message', (bytes, from) => {
-      onMessage(bytes, ipFromString(from.address), from.port);
+      const srcIp = ipFromString(from.address);
+      // The table of addresses has no room for it.
+      if (Number.isNaN(srcIp)) this.counters.receiveDropped++;
+      else onMessage(bytes, srcIp, from.port);
       this.onReceive();
     });
     socket.bind({ address, port, exclusive: true });
@@ -116,7 +123,11 @@ export class DgramWire implements Wire {
     throw failure;
   }
 
-  sendFrom(socket: Socket, tx: Uint8Array, len: number, dstIp: number, dstPort: number): void {
+  sendFrom(socket: Socket, srcIp: number, tx: Uint8Array, len: number, dstIp: number, dstPort: number): void {
+    if (isIp6(srcIp) !== isIp6(dstIp)) {
+      this.counters.unreachable++;
+      return;
+    }
     this.counters.sent++;
     // A copy: the socket may keep it until the kernel has room.
     socket.send(Buffer.from(tx.subarray(0, len)), dstPort, ipToString(dstIp), (error) => {
@@ -160,7 +171,7 @@ class DgramPort implements UdpPort {
     return 0;
   }
   commit(len: number, dstIp: number, dstPort: number): void {
-    if (this.#open) this.wire.sendFrom(this.#socket, this.tx, len, dstIp, dstPort);
+    if (this.#open) this.wire.sendFrom(this.#socket, this.ip, this.tx, len, dstIp, dstPort);
   }
   send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void {
     assert(len <= DATAGRAM_MAX, 'a datagram longer than DATAGRAM_MAX');
@@ -202,7 +213,7 @@ class DgramMedia implements MediaPorts, PairHolder {
   }
   commit(len: number, srcPort: number, dstIp: number, dstPort: number): void {
     const socket = this.#sockets.get(srcPort);
-    if (socket) this.wire.sendFrom(socket, this.tx, len, dstIp, dstPort);
+    if (socket) this.wire.sendFrom(socket, this.ip, this.tx, len, dstIp, dstPort);
     else this.wire.counters.sendDropped++;
   }
   close(): void {

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import type Koffi from 'koffi';
 
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
@@ -15,6 +16,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const IPPROTO_IP = 0;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_IPV6 = 41;
 /** raw(7): implies IP_HDRINCL; sends only. */
 export const IPPROTO_RAW = 255;
 
@@ -28,6 +30,8 @@ export const SO_RCVBUFFORCE = 33;
 export const SO_MEMINFO = 55;
 export const SK_MEMINFO_DROPS = 8;
 export const IP_RECVERR = 11;
+export const IPV6_RECVERR = 25;
+export const IPV6_V6ONLY = 26;
 
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
@@ -53,6 +57,8 @@ export const ECONNREFUSED = 111;
 
 /** struct sockaddr_in, iovec, mmsghdr on LP64: the same on x86-64 and AArch64, glibc and musl. */
 export const SOCKADDR_BYTES = 16;
+/** struct sockaddr_in6: family and port, flow, four words of address, scope. */
+export const SOCKADDR6_BYTES = 28;
 export const IOVEC_BYTES = 16;
 export const MMSGHDR_BYTES = 64;
 /** struct epoll_event is packed on x86-64 only (sys/epoll.h): 12 bytes with the data at 4, elsewhere 16 and 8. */

@@ -5,6 +5,8 @@
 import { monotonicUs } from '../../harness/clock.js';
 import { assert, HarnessError } from '../../harness/errors.js';
 import { BATCH, ErrorQueue, RxBatch, STRIDE, TxBatch } from './batch.js';
+import { RxBatch6, TxBatch6 } from './batch6.js';
+import { IP6_NONE, isIp6 } from './ip6.js';
 import {
   ECONNREFUSED,
   EPOLL_CLOEXEC,
@@ -55,6 +57,7 @@ class LinuxUdpPort implements UdpPort {
     readonly port: number,
     readonly sink: Sink,
     readonly batch: TxBatch,
+    readonly rx: RxBatch,
   ) {
     this.tx = batch.bytes;
   }
@@ -97,6 +100,7 @@ export class LinuxWire implements Wire {
   readonly #wait = new Int32Array(new ArrayBuffer(64));
   readonly #waitAt = this.#libc.address(this.#wait);
   readonly #rx = new RxBatch();
+  #rx6: RxBatch6 | undefined;
   readonly #errors = new ErrorQueue();
   readonly #ports: (LinuxUdpPort | undefined)[] = [];
   readonly #raws: (RawMedia | undefined)[] = [];
@@ -122,18 +126,38 @@ export class LinuxWire implements Wire {
     const fd = openUdp(ip, port);
     if (fd < 0) throw bindError(-fd, ip, port);
     setBuffers(fd, this.#bufferBytes, this.#bufferBytes);
-    reportErrors(fd);
+    reportErrors(fd, ip);
     const index = this.#freePorts.pop() ?? this.#ports.length;
-    const batch = new TxBatch(fd, this.counters, this.#errors, 0, 0);
-    const udp = new LinuxUdpPort(this, index, fd, ip, port === 0 ? boundPort(fd) : port, sink, batch);
+    const local = port === 0 ? boundPort(fd) : port;
+    const udp = isIp6(ip)
+      ? new LinuxUdpPort(this, index, fd, ip, local, this.#known(sink), this.#batch6(fd), this.#receiver6())
+      : new LinuxUdpPort(this, index, fd, ip, local, sink, this.#batch4(fd), this.#rx);
     this.#ports[index] = udp;
     this.#watch(fd, index, IS_UDP);
     return udp;
   }
 
+  #batch4(fd: number): TxBatch {
+    return new TxBatch(fd, this.counters, this.#errors, 0, 0);
+  }
+  #batch6(fd: number): TxBatch {
+    return new TxBatch6(fd, this.counters, this.#errors);
+  }
+  #receiver6(): RxBatch {
+    this.#rx6 ??= new RxBatch6();
+    return this.#rx6;
+  }
+  /** A datagram from an address that found no room is one that we had no room for. */
+  #known(sink: Sink): Sink {
+    return (bytes, off, len, srcIp, srcPort, nowUs) => {
+      if (srcIp === IP6_NONE) this.counters.receiveDropped++;
+      else sink(bytes, off, len, srcIp, srcPort, nowUs);
+    };
+  }
+
   openMedia(range: MediaRange, sink: MediaSink): MediaPorts {
     const counters = this.counters;
-    if (this.media.kind === 'raw') {
+    if (this.media.kind === 'raw' && !isIp6(range.ip)) {
       const index = this.#raws.length;
       const raw = new RawMedia(range, sink, {
         counters,
@@ -242,7 +266,7 @@ export class LinuxWire implements Wire {
   }
 
   #receive(port: LinuxUdpPort): number {
-    const rx = this.#rx;
+    const { rx } = port;
     let handled = 0;
     for (let round = 0; round < ROUNDS && port.batch.open; round++) {
       const n = rx.receive(port.fd);

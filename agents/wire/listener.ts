@@ -8,7 +8,7 @@ import { HarnessError } from '../../harness/errors.js';
 import { STREAM_MESSAGE_MAX } from './framing.js';
 import { acceptBytes, acceptMessages, type Pipe, type PipeEvents } from './pipe.js';
 import { BACKLOG, type ListenAt, type StreamPlan } from './stream-options.js';
-import { ipToString } from './types.js';
+import { hostPort, ipToString } from './types.js';
 
 export interface ListenerUser {
   onConnection(host: string, port: number, connect: (events: PipeEvents) => Pipe): void;
@@ -35,9 +35,9 @@ export class Listener {
     const host = ipToString(this.ip);
     const port = this.port === 0 ? this.#wanted : this.port;
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenFailure(error, host, port));
+      const failed = (error: NodeJS.ErrnoException): void => reject(listenFailure(error, hostPort(this.ip, port)));
       this.#server.once('error', failed);
-      this.#server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
+      this.#server.listen({ host, port, backlog: BACKLOG, exclusive: true, ipv6Only: true }, () => {
         this.#server.off('error', failed);
         resolve();
       });
@@ -114,8 +114,7 @@ function upgradeRequired(_request: object, response: { writeHead(status: number)
   response.writeHead(426).end();
 }
 
-function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): HarnessError {
-  const at = `${host}:${port}`;
+function listenFailure(error: NodeJS.ErrnoException, at: string): HarnessError {
   const cause = { cause: error };
   if (error.code === 'EADDRINUSE')
     return new HarnessError(

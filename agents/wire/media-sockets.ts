@@ -3,6 +3,7 @@
  * Costs about 1.5 times the raw pair, most of it system calls that cannot be batched across sockets.
  */
 import { type ErrorQueue, STRIDE } from './batch.js';
+import { IP6_NONE, ip6Number, isIp6 } from './ip6.js';
 import {
   bswap16,
   bswap32,
@@ -18,9 +19,10 @@ import {
   libc,
   MSG_DONTWAIT,
   SOCKADDR_BYTES,
+  SOCKADDR6_BYTES,
 } from './libc.js';
 import { type Hold, type PairHolder, PairPool } from './pair-pool.js';
-import { bindError, kernelDrops, openUdp, reportErrors } from './socket.js';
+import { bindError, kernelDrops, openUdp, putName6, reportErrors } from './socket.js';
 import { DATAGRAM_MAX, type MediaPorts, type MediaRange, type MediaSink, type WireCounters } from './types.js';
 
 /** How many stale datagrams a reused socket may hold before we stop emptying it. */
@@ -34,8 +36,10 @@ export class SocketsMedia implements MediaPorts, PairHolder {
   readonly #txAt = libc().address(this.tx);
   readonly #rx = new Uint8Array(new ArrayBuffer(STRIDE));
   readonly #rxAt = libc().address(this.#rx);
-  /** Words 0-3: source of what was received, 4: its length, 8-11: where to send. */
-  readonly #names = new Uint32Array(new ArrayBuffer(64));
+  /** Words 0-6: source of what was received, 7: its length, 8-14: where to send. */
+  readonly #names = new Int32Array(new ArrayBuffer(64));
+  readonly #nameBytes: number;
+  readonly #is6: boolean;
   readonly #srcAt = libc().address(this.#names);
   readonly #event = new Uint8Array(new ArrayBuffer(64));
   readonly #libc = libc();
@@ -60,6 +64,8 @@ export class SocketsMedia implements MediaPorts, PairHolder {
     },
   ) {
     this.ip = range.ip;
+    this.#is6 = isIp6(range.ip);
+    this.#nameBytes = this.#is6 ? SOCKADDR6_BYTES : SOCKADDR_BYTES;
     this.#sink = sink;
     this.#counters = shared.counters;
     this.#errors = shared.errors;
@@ -91,11 +97,20 @@ export class SocketsMedia implements MediaPorts, PairHolder {
       this.#counters.sendDropped++;
       return;
     }
-    this.#names[8] = 2 | (bswap16(dstPort) << 16);
-    this.#names[9] = bswap32(dstIp);
+    if (this.#is6) {
+      // There is no way from IPv6 to IPv4, and none to an address that found no room.
+      if (!isIp6(dstIp) || dstIp === IP6_NONE) {
+        this.#counters.unreachable++;
+        return;
+      }
+      putName6(this.#names, 8, dstIp, dstPort);
+    } else {
+      this.#names[8] = 2 | (bswap16(dstPort) << 16);
+      this.#names[9] = bswap32(dstIp);
+    }
     // Once for an error that an earlier datagram left behind, once for a full queue, and a spare.
     for (let tries = 0; tries < 3; tries++) {
-      if (this.#libc.sendto(fd, this.#txAt, len, MSG_DONTWAIT, this.#srcAt + 32, SOCKADDR_BYTES) >= 0) {
+      if (this.#libc.sendto(fd, this.#txAt, len, MSG_DONTWAIT, this.#srcAt + 32, this.#nameBytes) >= 0) {
         this.#counters.sent++;
         return;
       }
@@ -110,8 +125,8 @@ export class SocketsMedia implements MediaPorts, PairHolder {
   receive(port: number, nowUs: number): number {
     const fd = this.#fds[port]!;
     if (fd < 0) return 0;
-    this.#names[4] = SOCKADDR_BYTES;
-    const n = this.#libc.recvfrom(fd, this.#rxAt, STRIDE, MSG_DONTWAIT, this.#srcAt, this.#srcAt + 16);
+    this.#names[7] = this.#nameBytes;
+    const n = this.#libc.recvfrom(fd, this.#rxAt, STRIDE, MSG_DONTWAIT, this.#srcAt, this.#srcAt + 28);
     if (n < 0) {
       if (this.#libc.errno() === ECONNREFUSED) this.takeErrors(port);
       return 0;
@@ -122,7 +137,8 @@ export class SocketsMedia implements MediaPorts, PairHolder {
       return 0;
     }
     this.#counters.received++;
-    this.#sink(this.#rx, 0, n, port, bswap32(this.#names[1]!), bswap16(this.#names[0]! >>> 16), nowUs);
+    const srcIp = this.#is6 ? ip6Number(this.#names, 2) : bswap32(this.#names[1]!);
+    this.#sink(this.#rx, 0, n, port, srcIp, bswap16(this.#names[0]! >>> 16), nowUs);
     return 1;
   }
 
@@ -145,7 +161,7 @@ export class SocketsMedia implements MediaPorts, PairHolder {
         if (port !== even) this.#closeSocket(even);
         return -fd === EMFILE || -fd === ENFILE ? 'refused' : 'busy';
       }
-      reportErrors(fd);
+      reportErrors(fd, this.ip);
       this.#fds[port] = fd;
       this.#event[EPOLL_DATA_OFFSET] = port & 255;
       this.#event[EPOLL_DATA_OFFSET + 1] = port >> 8;

@@ -41,6 +41,12 @@ export function syscallRefusal(): string | undefined {
   }
 }
 
+/** What it comes to on IPv6: our raw sockets and their filters are IPv4's (packet-ring.ts). */
+export function mediaOn(choice: MediaChoice, is6: boolean): MediaChoice {
+  if (!is6 || choice.kind !== 'raw') return choice;
+  return { kind: 'sockets', why: 'raw media is for IPv4 only' };
+}
+
 /** Throws NO_CAPABILITY when what was asked for by name is not to be had; `auto` takes the best that is. */
 export function chooseMedia(wish: MediaWish): MediaChoice {
   if (wish === 'dgram') return { kind: 'dgram', why: 'asked for' };

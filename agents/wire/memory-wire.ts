@@ -4,7 +4,7 @@ import type { MemoryWorld } from './memory.js';
 import { type Hold, type PairHolder, PairPool } from './pair-pool.js';
 import {
   DATAGRAM_MAX,
-  ipToString,
+  hostPort,
   type MediaPorts,
   type MediaRange,
   type MediaSink,
@@ -41,7 +41,7 @@ export class MemoryWire implements Wire {
       wanted = EPHEMERAL_MIN;
       while (wanted < 65_535 && this.#taken(ip, wanted)) wanted++;
     }
-    if (this.#taken(ip, wanted)) throw new HarnessError('PORT_IN_USE', `${ipToString(ip)}:${wanted} is in use`);
+    if (this.#taken(ip, wanted)) throw new HarnessError('PORT_IN_USE', `${hostPort(ip, wanted)} is in use`);
     const index = this.hold(ip, wanted);
     const endpoint = this.world.endpoints[index]!;
     endpoint.sink = sink;

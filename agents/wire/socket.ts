@@ -1,7 +1,9 @@
 /** Opening and asking sockets: everything that happens once per socket, and may therefore allocate. */
 import { HarnessError } from '../../harness/errors.js';
+import { isIp6, putIp6 } from './ip6.js';
 import {
   AF_INET,
+  AF_INET6,
   bswap16,
   bswap32,
   EACCES,
@@ -12,6 +14,9 @@ import {
   EPERM,
   IP_RECVERR,
   IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_RECVERR,
+  IPV6_V6ONLY,
   libc,
   SK_MEMINFO_DROPS,
   SO_ATTACH_FILTER,
@@ -24,12 +29,14 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCKADDR_BYTES,
+  SOCKADDR6_BYTES,
   SOL_SOCKET,
 } from './libc.js';
-import { ipToString } from './types.js';
+import { hostOf, hostPort } from './types.js';
 
 /** One per thread: no call below keeps it. */
 const scratch = new Uint32Array(new ArrayBuffer(64));
+const words = new Int32Array(scratch.buffer);
 const lengthOf = new Uint32Array(new ArrayBuffer(64));
 
 /** The descriptor, or -errno. */
@@ -41,15 +48,28 @@ export function openSocket(type: number, protocol: number, domain = AF_INET): nu
 /** 0, or the errno. */
 export function bindSocket(fd: number, ip: number, port: number): number {
   scratch.fill(0);
-  scratch[0] = AF_INET | (bswap16(port) << 16);
-  scratch[1] = bswap32(ip);
-  return libc().bind(fd, libc().address(scratch), SOCKADDR_BYTES) < 0 ? libc().errno() : 0;
+  let length = SOCKADDR_BYTES;
+  if (isIp6(ip)) {
+    length = SOCKADDR6_BYTES;
+    putName6(words, 0, ip, port);
+  } else {
+    scratch[0] = AF_INET | (bswap16(port) << 16);
+    scratch[1] = bswap32(ip);
+  }
+  return libc().bind(fd, libc().address(scratch), length) < 0 ? libc().errno() : 0;
 }
 
-/** A bound UDP socket, or -errno. */
+/** A sockaddr_in6 at words[at]; flow and scope are as they were: 0. */
+export function putName6(words: Int32Array, at: number, ip: number, port: number): void {
+  words[at] = AF_INET6 | (bswap16(port) << 16);
+  putIp6(words, at + 2, ip);
+}
+
+/** A bound UDP socket, or -errno. One of IPv6 has nothing to do with IPv4 (RFC 3493 5.3). */
 export function openUdp(ip: number, port: number, filter?: Filter): number {
-  const fd = openSocket(SOCK_DGRAM, 0);
+  const fd = openSocket(SOCK_DGRAM, 0, isIp6(ip) ? AF_INET6 : AF_INET);
   if (fd < 0) return fd;
+  if (isIp6(ip)) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (filter) attachFilter(fd, filter);
   const errno = bindSocket(fd, ip, port);
   if (errno === 0) return fd;
@@ -58,7 +78,7 @@ export function openUdp(ip: number, port: number, filter?: Filter): number {
 }
 
 export function boundPort(fd: number): number {
-  lengthOf[0] = SOCKADDR_BYTES;
+  lengthOf[0] = SOCKADDR6_BYTES;
   libc().getsockname(fd, libc().address(scratch), libc().address(lengthOf));
   return bswap16(scratch[0]! >>> 16);
 }
@@ -69,8 +89,9 @@ export function setOption(fd: number, level: number, name: number, value: number
 }
 
 /** ICMP errors become readable: without this an unconnected UDP socket never hears of them (udp(7)). */
-export function reportErrors(fd: number): void {
-  setOption(fd, IPPROTO_IP, IP_RECVERR, 1);
+export function reportErrors(fd: number, ip: number): void {
+  if (isIp6(ip)) setOption(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  else setOption(fd, IPPROTO_IP, IP_RECVERR, 1);
 }
 
 /** As asked where CAP_NET_ADMIN allows it, else up to net.core.rmem_max and wmem_max. */
@@ -110,12 +131,12 @@ export function attachFilter(fd: number, f: Filter): void {
 }
 
 export function bindError(errno: number, ip: number, port: number): HarnessError {
-  const at = `${ipToString(ip)}:${port}`;
+  const at = hostPort(ip, port);
   switch (errno) {
     case EADDRINUSE:
       return portInUse(ip, port);
     case EADDRNOTAVAIL:
-      return new HarnessError('BAD_PLAN', `${at} cannot be bound: ${ipToString(ip)} is not an address of this machine`);
+      return new HarnessError('BAD_PLAN', `${at} cannot be bound: ${hostOf(ip)} is not an address of this machine`);
     case EACCES:
     case EPERM:
       return new HarnessError('NO_CAPABILITY', `${at} cannot be bound: permission denied; use a port above 1023`);
@@ -128,6 +149,6 @@ export function bindError(errno: number, ip: number, port: number): HarnessError
 }
 
 export function portInUse(ip: number, port: number): HarnessError {
-  const at = port === 0 ? `${ipToString(ip)}, every port,` : `${ipToString(ip)}:${port}`;
+  const at = port === 0 ? `${hostOf(ip)}, every port,` : hostPort(ip, port);
   return new HarnessError('PORT_IN_USE', `${at} is in use: stop what listens there (ss -lunp), or choose another port`);
 }

@@ -12,6 +12,7 @@ import { dial, type Pipe, type PipeEvents } from './pipe.js';
 import { CONNECTIONS_MAX, type StreamPlan, streamCounters } from './stream-options.js';
 import {
   type Actor,
+  hostPort,
   ipFromString,
   ipToString,
   type Lost,
@@ -80,7 +81,7 @@ export class StreamWire implements Wire, Actor {
     const made = new StreamPort(this, ip, listener, name, sink, lost);
     this.#ports.add(made);
     if (listener !== null && listener.user === null) listener.user = made;
-    else assert(port === 0, `nothing listens on ${ipToString(ip)}:${port}`);
+    else assert(port === 0, `nothing listens on ${hostPort(ip, port)}`);
     return made;
   }
 
@@ -161,7 +162,7 @@ export class StreamPort implements UdpPort, ConnectionOwner {
     return this.listener?.port ?? 0;
   }
   get sentBy(): string {
-    return this.name ?? `${ipToString(this.ip)}:${this.port}`;
+    return this.name ?? hostPort(this.ip, this.port);
   }
   get counters(): StreamWire['counters'] {
     return this.wire.counters;
@@ -208,7 +209,8 @@ export class StreamPort implements UdpPort, ConnectionOwner {
 
   onConnection(host: string, port: number, connect: (events: PipeEvents) => Pipe): void {
     const ip = ipFromString(host);
-    if (!this.#open || !this.wire.hasRoom()) {
+    // Without a number its answers could not find it.
+    if (!this.#open || Number.isNaN(ip) || !this.wire.hasRoom()) {
       connect({ onOpen: nothing, onBytes: nothing, onMessage: nothing, onGone: nothing }).destroy();
       return;
     }

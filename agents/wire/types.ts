@@ -1,8 +1,10 @@
 /**
  * What the SIP and RTP rooms need of a network. Three implementations: `linux` (sendmmsg/recvmmsg through koffi),
  * `dgram` (any platform) and `memory` (seeded, virtual time). IPv4 addresses are unsigned 32-bit numbers in host order
- * (127.0.0.1 = 0x7f000001). Times are microseconds of the run's monotonic clock. Nothing here allocates per packet.
+ * (127.0.0.1 = 0x7f000001), IPv6 addresses stand-ins among them (ip6.ts). Times are microseconds of the run's monotonic
+ * clock. Nothing here allocates per packet.
  */
+import { ip6Text, isIp6, readIp6 } from './ip6.js';
 
 /** Longest datagram that we send or keep: RFC 3261 18.1.1 wants TCP above the path MTU, so 1,500 is generous. */
 export const DATAGRAM_MAX = 2048;
@@ -106,11 +108,34 @@ export interface Actor {
 }
 
 export function ipToString(ip: number): string {
+  if (isIp6(ip)) return ip6Text(ip);
   return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
 }
 
-/** NaN when it is not a dotted quad. */
+/** As the host of a URI: an IPv6 address in brackets (RFC 3261 25.1). */
+export function hostOf(ip: number): string {
+  return isIp6(ip) ? `[${ip6Text(ip)}]` : ipToString(ip);
+}
+
+export function hostPort(ip: number, port: number): string {
+  return `${hostOf(ip)}:${port}`;
+}
+
+const LOOPBACK = 127;
+const LOOPBACK6 = '::1';
+
+/** 127.0.0.0/8 (RFC 1122 3.2.1.3), ::1 (RFC 4291 2.5.3). */
+export function isLoopbackIp(ip: number): boolean {
+  return isIp6(ip) ? ip6Text(ip) === LOOPBACK6 : ip >>> 24 === LOOPBACK;
+}
+
+/** NaN when it is neither a dotted quad nor an IPv6 address, which may be in brackets. */
 export function ipFromString(text: string): number {
+  if (text.includes(':')) {
+    const bytes = new Uint8Array(Buffer.from(text, 'latin1'));
+    const ip = readIp6(bytes, 0, bytes.length);
+    return ip < 0 ? Number.NaN : ip;
+  }
   const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (!m) return Number.NaN;
   let ip = 0;

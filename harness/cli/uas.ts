@@ -32,7 +32,7 @@ export function addUas(program: Command): void {
   program
     .command('uas')
     .description('answer calls, for pointing other tools at us; ends on SIGINT, SIGTERM or --duration')
-    .option('--listen <host:port>', 'IPv4 address and port', '127.0.0.1:5060')
+    .option('--listen <host:port>', 'IP address and port, as 127.0.0.1:5060 or [::1]:5060', '127.0.0.1:5060')
     .addOption(new Option('--transport <name>', 'what carries SIP').choices(TRANSPORTS).default('udp'))
     .option('--tls-cert <file>', 'tls, wss: PEM file of the certificate')
     .option('--tls-key <file>', 'tls, wss: PEM file of its key')
@@ -41,7 +41,7 @@ export function addUas(program: Command): void {
     .option('--duration <seconds>', 'end by itself after this', whole(1))
     .option('--media <kind>', 'rtp: send and grade audio; none: signalling only', 'rtp')
     .option('--json', 'print the counts as JSON')
-    .option('--authorise <host>', 'allow to listen outside 127.0.0.0/8; names exactly that host')
+    .option('--authorise <host>', 'allow to listen outside 127.0.0.0/8 and ::1; names exactly that host')
     .action(uas);
 }
 
@@ -65,16 +65,19 @@ function certificateOf({ transport, tlsCert, tlsKey }: UasFlags): { cert: string
 }
 
 async function uas(flags: UasFlags): Promise<void> {
-  const [{ serveUas }, { authorise, ipv4Of }] = await Promise.all([
+  const [{ serveUas }, { addressOf, authorise }, { hostMisfit }] = await Promise.all([
     import('../uas-server.js'),
     import('../plan/target.js'),
+    import('../plan/host.js'),
   ]);
   const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', `--listen ${flags.listen}: ${why}`);
-  const match = /^([^:]+):(\d+)$/.exec(flags.listen);
-  if (match === null) throw bad('expected host:port, for example 127.0.0.1:5060');
-  const host = match[1] === 'localhost' ? '127.0.0.1' : match[1]!;
+  const match = /^(\[[^[\]]+\]|[^:]+):(\d+)$/.exec(flags.listen);
+  if (match === null) throw bad('expected host:port, for example 127.0.0.1:5060 or [::1]:5060');
+  const host = addressOf(match[1]!);
   const port = Number(match[2]);
-  if (ipv4Of(host) === undefined) throw bad(`${host} is not an IPv4 address`);
+  if (host === undefined) throw bad(`${match[1]} is not an IP address`);
+  const misfit = hostMisfit(host);
+  if (misfit !== null) throw bad(misfit);
   if (port < 1 || port > 65_535) throw bad(`port ${match[2]} must be from 1 to 65535`);
   authorise(`--listen ${flags.listen}`, host, flags.authorise);
   const { media } = flags;
@@ -93,7 +96,7 @@ async function uas(flags: UasFlags): Promise<void> {
       certificate,
       signal: interrupt.signal,
       onListening: ({ wire, media }) =>
-        tell(`listening on ${host}:${port} (${flags.transport.toUpperCase()} ${wire}, media ${media})`),
+        tell(`listening on ${match[1]}:${port} (${flags.transport.toUpperCase()} ${wire}, media ${media})`),
     });
     const lines = Object.entries(summary).map(([name, value]) => `${name} ${value}`);
     printResult(flags.json ? JSON.stringify(summary, null, 2) : lines.join('\n'));

@@ -132,4 +132,6 @@ export interface EnvRecord {
   /** What the callee side was: 'agents' (ours: both ends seen) or 'target' (only the caller's end). */
   callee: 'agents' | 'target';
   media: 'rtp' | 'none';
+  /** IPv6 addresses that were met; the nth stands in the records as 127.240.0.0 + n. Absent in a run without any. */
+  ipv6?: string[];
 }

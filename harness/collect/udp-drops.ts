@@ -8,13 +8,19 @@ export interface UdpSocketReading {
 }
 
 /**
- * What /proc/net/udp says of the socket that is bound to an address (or to all of them) and port on this machine, whoever
- * opened it; null when there is none in our network namespace. `text` is that file's. Several sockets are summed.
+ * What /proc/net/udp, or udp6 for the sixteen bytes of an IPv6 address, says of the socket that is bound to an address (or
+ * to all of them) and port on this machine, whoever opened it; null when there is none in our network namespace. `text` is
+ * that file's. Several sockets are summed.
  */
-export function udpSocketIn(text: string, ip: number, port: number): UdpSocketReading | null {
-  const little = (((ip & 255) << 24) | ((ip & 0xff00) << 8) | ((ip >>> 8) & 0xff00) | (ip >>> 24)) >>> 0;
+export function udpSocketIn(text: string, ip: number | Uint8Array, port: number): UdpSocketReading | null {
   const hex = (n: number, digits: number): string => n.toString(16).toUpperCase().padStart(digits, '0');
-  const wanted = [`${hex(little, 8)}:${hex(port, 4)}`, `00000000:${hex(port, 4)}`];
+  // Words in the byte order of the machine, which is little-endian wherever Node runs on Linux.
+  const bytes = typeof ip === 'number' ? Uint8Array.of(ip >>> 24, ip >>> 16, ip >>> 8, ip) : ip;
+  let address = '';
+  for (let at = 0; at < bytes.length; at += 4) {
+    for (let i = 3; i >= 0; i--) address += hex(bytes[at + i]!, 2);
+  }
+  const wanted = [`${address}:${hex(port, 4)}`, `${address.replace(/./g, '0')}:${hex(port, 4)}`];
   let found: UdpSocketReading | null = null;
   for (const line of text.split('\n')) {
     const columns = line.trim().split(/\s+/);
@@ -30,14 +36,14 @@ export function udpSocketIn(text: string, ip: number, port: number): UdpSocketRe
 export class UdpDrops {
   #before = Number.NaN;
   constructor(
-    private readonly ip: number,
+    private readonly ip: number | Uint8Array,
     private readonly port: number,
   ) {}
 
   read(): UdpSocketReading | null {
     let text: string;
     try {
-      text = readFileSync('/proc/net/udp', 'latin1');
+      text = readFileSync(typeof this.ip === 'number' ? '/proc/net/udp' : '/proc/net/udp6', 'latin1');
     } catch {
       return null; // not Linux
     }

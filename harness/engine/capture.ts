@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ip6Bytes, isIp6 } from '../../agents/wire/ip6.js';
 import { openTap, type Tap, type TapBuffers, type TapRecord, tapBuffers } from '../../agents/wire/tap.js';
 import { makeDir } from '../collect/make-dir.js';
 import { type CaptureKey, type Packet, pcapOf } from '../collect/pcap.js';
@@ -46,7 +47,7 @@ export function writeCaptures(
       packets = [];
       files.set(name, packets);
     }
-    packets.push({ ...r, epochUs: epochUs + r.tUs });
+    packets.push({ ...r, srcIp: addressOf(r.srcIp), dstIp: addressOf(r.dstIp), epochUs: epochUs + r.tUs });
   };
   for (const [worker, tap] of taps.entries()) {
     if (keys === null) {
@@ -66,6 +67,10 @@ export function writeCaptures(
     writeFileSync(join(runDir, 'pcap', name), pcapOf(packets));
   }
   return names.map((name) => join('pcap', name));
+}
+
+function addressOf(ip: number): number | Uint8Array {
+  return isIp6(ip) ? ip6Bytes(ip) : ip;
 }
 
 export function captureName(callNo: number): string {

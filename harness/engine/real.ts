@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SnapshotRing, STATE } from '../../agents/control.js';
 import { Counters, quantileUs } from '../../agents/counters.js';
 import { LegStore, RegistrationStore } from '../../agents/store.js';
+import { ip6Bytes, isIp6 } from '../../agents/wire/ip6.js';
 import { ipFromString } from '../../agents/wire/types.js';
 import { monotonicUs } from '../clock.js';
 import type { RunStore } from '../collect/store.js';
@@ -14,6 +15,7 @@ import type { Certificate } from '../lab/certificate.js';
 import { type Addresses, addressesOf, BLOCKS } from '../lab/embedded/addresses.js';
 import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
+import { hostPortOf } from '../plan/host.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers, type UserRow } from '../plan/users.js';
 import type { AgentHost } from './agent-host.js';
@@ -160,7 +162,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   const endMs = lastMs + plan.drainMs;
   const clockMs = (): number => (monotonicUs() - t0Us) / 1000;
   const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
-  const drops = plan.target.kind === 'sip' ? new UdpDrops(ipFromString(plan.target.host), plan.target.port) : null;
+  const drops = plan.target.kind === 'sip' ? dropsAt(plan.target) : null;
   let interrupted: string | null = null;
   let silent: string | null = null;
   let hangUpAtMs = Number.POSITIVE_INFINITY;
@@ -235,6 +237,11 @@ function drainTelemetry(platform: Platform | null, store: RunStore, faults: Faul
   });
 }
 
+function dropsAt({ host, port }: { host: string; port: number }): UdpDrops {
+  const ip = ipFromString(host);
+  return new UdpDrops(isIp6(ip) ? ip6Bytes(ip) : ip, port);
+}
+
 /** A target on this machine: what its socket lost, though it says nothing else of itself. */
 function readDrops(drops: UdpDrops, tMs: number, store: RunStore): void {
   const reading = drops.read();
@@ -254,7 +261,7 @@ function noteDeath(gatherer: Gatherer, i: number, agent: AgentHost, options: Eng
 /** Nothing came back at all: said at once when ICMP said that nobody listens, else when it has had time enough. */
 function silenceOf({ target, signalling }: RunPlan, { lab, gatherer, arrivals }: Parts, tMs: number): string | null {
   const firstMs = arrivals[0] ?? 0;
-  const at = target.kind === 'sip' ? `${target.host}:${target.port}` : lab?.at;
+  const at = target.kind === 'sip' ? hostPortOf(target) : lab?.at;
   const begun = gatherer.sum('started') + gatherer.sum('registrationsStarted');
   if (at === undefined || begun === 0 || gatherer.sum('sipReceived') > 0) return null;
   const transport = signalling?.transport ?? 'udp';

@@ -5,6 +5,7 @@ import { checkArrivals } from './arrivals.js';
 import { parseBudget } from './budget.js';
 import { commandLine } from './command.js';
 import { parseFault, readFault } from './fault.js';
+import { uriHost } from './host.js';
 import { callScenario, type LoadedScenario } from './load.js';
 import { didYouMean } from './nearest.js';
 import { parseSet } from './params.js';
@@ -147,7 +148,7 @@ const HOME = 'pbx.test';
 function phonesOf(plan: RegistrationPlan, target: TargetPlan, seed: number): RegistrationPlan {
   if (plan.users === undefined) return plan;
   const file = resolve(plan.users.file);
-  const domain = plan.users.domain || (target.kind === 'sip' ? target.host : HOME);
+  const domain = plan.users.domain || (target.kind === 'sip' ? uriHost(target.host) : HOME);
   const { rows, sha256 } = readUsers({ file, domain, sha256: '' }, seed);
   const phones = Math.min(plan.phones, rows.length);
   const used = rows.slice(0, phones);

@@ -262,7 +262,7 @@ const planSchema = z.strictObject({
       kind: z.literal('sip'),
       transport: transport.exactOptional(),
       uri: z.string(),
-      host: z.ipv4(),
+      host: z.union([z.ipv4(), z.ipv6()]),
       port,
       stack: z.literal('kamailio').exactOptional(),
     }),

@@ -1,4 +1,5 @@
 import { HarnessError } from '../errors.js';
+import { hostMisfit, ipv4Of, ipv6Of, isLoopback, isSameHost, uriHost } from './host.js';
 import { DEFAULT_PORT } from './signalling.js';
 import type { TargetPlan, Transport } from './types.js';
 
@@ -19,25 +20,14 @@ export function trunkOf(host: string): { host: string; port: number } {
   return { host: host.replace(/^127\.160\./, '127.161.'), port: SIP_PORT };
 }
 
-/** An IPv4 address in four plain decimal parts; undefined for anything else. */
-export function ipv4Of(host: string): [number, number, number, number] | undefined {
-  const match = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(host);
-  if (match === null) return undefined;
-  const parts = match.slice(1).map(Number) as [number, number, number, number];
-  return parts.every((part) => part <= 255) ? parts : undefined;
-}
-
-export function isLoopback(host: string): boolean {
-  return ipv4Of(host)?.[0] === 127;
-}
-
 /** We flood on purpose, so whatever is not loopback has to be named twice: as the target and as what is allowed. */
 export function authorise(what: string, host: string, authorised: string | undefined): void {
-  if (isLoopback(host) || authorised === host) return;
+  if (isLoopback(host) || (authorised !== undefined && isSameHost(host, authorised))) return;
   const was = authorised === undefined ? '' : `, and --authorise names ${authorised}`;
+  const loopback = host.includes(':') ? 'is not ::1' : 'is outside 127.0.0.0/8';
   throw new HarnessError(
     'NOT_AUTHORISED',
-    `${what}: ${host} is outside 127.0.0.0/8${was}; if you may load it, add --authorise ${host}`,
+    `${what}: ${uriHost(host)} ${loopback}${was}; if you may load it, add --authorise ${host}`,
   );
 }
 
@@ -49,8 +39,10 @@ export function parseTarget(
 ): Extract<TargetPlan, { kind: 'sip' }> {
   const what = `--target ${uri}`;
   const bad = (why: string): HarnessError => new HarnessError('BAD_TARGET', `${what}: ${why}`);
-  const match = /^sips?:(?:([^@\s]+)@)?([^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
-  if (match === null) throw bad('expected a SIP URI with an IPv4 address, for example sip:service@127.0.0.1:5060');
+  const match = /^sips?:(?:([^@\s]+)@)?(\[[^@\s[\]]+\]|[^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
+  if (match === null) {
+    throw bad('expected a SIP URI with an address, for example sip:service@127.0.0.1:5060 or sip:service@[::1]:5060');
+  }
   const [, , name = '', portText, params = ''] = match;
   const named = /;transport=([^;]+)/i.exec(params)?.[1];
   const secure = /^sips:/i.test(uri);
@@ -59,14 +51,21 @@ export function parseTarget(
     const may = secure ? 'tls or wss' : 'udp, tcp, tls, ws or wss';
     throw bad(`transport ${named} is not supported${secure ? ' with sips:' : ''}; it may be ${may}`);
   }
-  const host = name.toLowerCase() === 'localhost' ? '127.0.0.1' : name;
-  const parts = ipv4Of(host);
-  if (parts === undefined) throw bad(`${name} is neither an IPv4 address nor localhost; names are not looked up`);
-  if (parts[0] === 0 || parts[0] >= 224) throw bad(`${host} is no address of one host`);
+  const host = addressOf(name);
+  if (host === undefined) throw bad(`${name} is neither an IP address nor localhost; names are not looked up`);
+  const misfit = hostMisfit(host);
+  if (misfit !== null) throw bad(misfit);
   const port = portText === undefined ? DEFAULT_PORT[transport ?? otherwise] : Number(portText);
   if (port < 1 || port > 65_535) throw bad(`port ${portText} must be from 1 to 65535`);
   authorise(what, host, authorised);
   return { kind: 'sip', uri, host, port, ...(transport === undefined ? {} : { transport }) };
+}
+
+/** The address that a URI's host is, without brackets; undefined when it is a name. */
+export function addressOf(name: string): string | undefined {
+  if (name.toLowerCase() === 'localhost') return '127.0.0.1';
+  if (name.startsWith('[')) return ipv6Of(name.slice(1, -1));
+  return ipv4Of(name) === undefined ? undefined : name;
 }
 
 /** Undefined when the URI names none; null for one that there is not. RFC 3261 26.2.2: sips: is TLS; RFC 7118 5: or WSS. */

@@ -1,5 +1,6 @@
 import { HarnessError } from '../errors.js';
 import { longest } from './dist.js';
+import { uriHost } from './host.js';
 import { choice, integer, number, type Params, type Resolved, text } from './scenario.js';
 import { authorise, KAMAILIO_PORTS } from './target.js';
 import type { ArrivalStage, CallPlan, TargetPlan, WebphonePlan } from './types.js';
@@ -101,10 +102,12 @@ function serverOf({ server, transport }: WebphoneWish, target: TargetPlan, autho
   }
   if (target.stack === 'kamailio') {
     if (server !== '') throw bad('webphones.server: --stack kamailio has a server of its own; leave it out');
-    return `${transport}://${target.host}:${KAMAILIO_PORTS[transport]}`;
+    return `${transport}://${uriHost(target.host)}:${KAMAILIO_PORTS[transport]}`;
   }
   if (server === '') {
-    throw bad(`webphones: say where they connect, for example --set webphones.server=ws://${target.host}:8080`);
+    throw bad(
+      `webphones: say where they connect, for example --set webphones.server=ws://${uriHost(target.host)}:8080`,
+    );
   }
   const match = /^wss?:\/\/([^/:]+)(?::\d+)?(?:\/\S*)?$/.exec(server);
   if (match === null) throw bad(`webphones.server=${server}: expected ws://host:port/path or wss://`);

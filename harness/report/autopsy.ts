@@ -95,7 +95,7 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
     `Call-ID ${printable([...new Set(ids)].join(' and '))}`,
     '',
   ];
-  const lines = momentsOf(row).map((m) => ({ tMs: m.tMs, text: m.text }));
+  const lines = momentsOf(row, run.env.ipv6).map((m) => ({ tMs: m.tMs, text: m.text }));
   const planned = at(row, 'caller_plannedEndMs');
   if (planned !== null && row.dropped === true)
     lines.push({ tMs: planned, text: 'the caller would have hung up here' });

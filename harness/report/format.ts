@@ -40,7 +40,12 @@ export function escapeXml(text: string): string {
     .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-/** Dotted quad. */
-export function ipv4(ip: number): string {
-  return [24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join('.');
+/** What stands for an IPv6 address in the records: 127.240.0.0/20, in the order of env.json's list. */
+const FIRST_IPV6 = 0x7ff00000;
+
+/** Address and port. */
+export function endpoint(ip: number, port: number, ipv6: readonly string[] = []): string {
+  const text = ipv6[ip - FIRST_IPV6];
+  if (text !== undefined) return `[${text}]:${port}`;
+  return `${[24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join('.')}:${port}`;
 }

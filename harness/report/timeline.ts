@@ -1,6 +1,6 @@
 import type { Row } from '../verdict/read.js';
 import { dialogMoments } from './dialog-log.js';
-import { duration, ipv4, printable } from './format.js';
+import { duration, endpoint, printable } from './format.js';
 
 /** One call as a list of moments, from a row of the view `calls`. The autopsy prints it, the ladder draws it. */
 
@@ -44,7 +44,7 @@ function otherSide(row: Row): string {
 /** Outcomes of a party that said BYE because the other side, or the session, was gone. */
 const GAVE_UP = ['session-expired', 'refresh-failed', 'dialog-lost'];
 
-export function momentsOf(row: Row): Moment[] {
+export function momentsOf(row: Row, ipv6?: readonly string[]): Moment[] {
   const out: Moment[] = [];
   const add = (key: string, text: string, arrow?: Moment['arrow']): void => {
     const tMs = at(row, key);
@@ -76,7 +76,7 @@ export function momentsOf(row: Row): Moment[] {
   );
   const media =
     n(row, 'caller_remoteMediaPort') > 0
-      ? `, send audio to ${ipv4(n(row, 'caller_remoteMediaIp'))}:${n(row, 'caller_remoteMediaPort')}`
+      ? `, send audio to ${endpoint(n(row, 'caller_remoteMediaIp'), n(row, 'caller_remoteMediaPort'), ipv6)}`
       : ', no audio in its SDP';
   add('caller_answeredMs', `200 OK${media}`, toCaller('200'));
   add('caller_ackedMs', 'ACK sent', toPlatform('ACK'));

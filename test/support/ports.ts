@@ -8,7 +8,7 @@ export function ownAddress(n = 1): string {
 /** A UDP port that is free now. */
 export function freePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     socket.once('error', reject);
     socket.bind(0, host, () => {
       const { port } = socket.address();

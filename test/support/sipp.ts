@@ -138,15 +138,15 @@ function lastStatistics(file: string): Pick<SippResult, 'created' | 'successful'
   };
 }
 
-/** /proc/net/udp and tcp have the address in host byte order of a little-endian machine: 127.0.0.1:5060 is 0100007F:13C4. */
+/** /proc/net/udp and tcp have addresses as words of a little-endian machine: 127.0.0.1:5060 is 0100007F:13C4. */
 function isBound({ host, transport = 'u1' }: SippOptions, port: number): boolean {
   const hex = (n: number, width: number): string => n.toString(16).toUpperCase().padStart(width, '0');
-  const address = host
-    .split('.')
-    .reverse()
-    .map((part) => hex(Number(part), 2))
-    .join('');
-  return read(transport === 'u1' ? '/proc/net/udp' : '/proc/net/tcp').includes(` ${address}:${hex(port, 4)} `);
+  const is6 = host.includes(':');
+  if (is6 && host !== '::1') throw new Error(`${host}: of IPv6 only ::1 is known here`);
+  const parts = host.split('.').reverse();
+  const address = is6 ? `${'0'.repeat(24)}01000000` : parts.map((part) => hex(Number(part), 2)).join('');
+  const file = `/proc/net/${transport === 'u1' ? 'udp' : 'tcp'}${is6 ? '6' : ''}`;
+  return read(file).includes(` ${address}:${hex(port, 4)} `);
 }
 
 function isProgram(file: string): boolean {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Identity } from '../../../agents/identity.js';
 import { monotonicUs } from '../../clock.js';
 import { HarnessError } from '../../errors.js';
+import { uriHost } from '../../plan/host.js';
 import { KAMAILIO_PORTS } from '../../plan/target.js';
 import { writeCertificate, writeTlsConfig } from './certificate.js';
 import { JsonRpc } from './json-rpc.js';
@@ -77,7 +78,7 @@ export async function startKamailio(options: KamailioOptions): Promise<StartedKa
       child.once('error', () => resolve());
       child.once('exit', () => resolve());
     });
-    const rpc = new JsonRpc(`http://${host}:${KAMAILIO_PORTS.ws}/RPC`);
+    const rpc = new JsonRpc(`http://${uriHost(host)}:${KAMAILIO_PORTS.ws}/RPC`);
     const stop = async (): Promise<void> => {
       await end(child, gone);
       rmSync(dir, { recursive: true, force: true });
@@ -107,12 +108,13 @@ function argumentsOf(
     ...(trunk === undefined ? {} : { TRUNK: `"sip:${trunk}"` }),
   };
   const { udp, tcp, tls: tlsPort, ws, wss } = KAMAILIO_PORTS;
-  const listen = [`udp:${host}:${udp}`, `tcp:${host}:${tcp}`, `tcp:${host}:${ws}`];
-  const secure = [`tls:${host}:${tlsPort}`, `tls:${host}:${wss}`];
+  const at = uriHost(host);
+  const listen = [`udp:${at}:${udp}`, `tcp:${at}:${tcp}`, `tcp:${at}:${ws}`];
+  const secure = [`tls:${at}:${tlsPort}`, `tls:${at}:${wss}`];
   return [
     ...['-f', configFile(), '-DD', '-E', '-m', SHARED_MB, '-Y', dir, '-n', String(children)],
     ...Object.entries(defines).flatMap(([name, value]) => ['-A', value === '' ? name : `${name}=${value}`]),
-    ...[...listen, ...secure].flatMap((at) => ['-l', at]),
+    ...[...listen, ...secure].flatMap((socket) => ['-l', socket]),
   ];
 }
 
