@@ -16,6 +16,8 @@ export interface CallerOptions {
   user: string | null;
   /** User part of who is called, by the call's number; absent: `user`. */
   dial?: (callNo: number) => Uint8Array;
+  /** That a call is of, by its number; absent: there are none. */
+  tenant?: (callNo: number) => number;
   /** Instants of all arrivals, ms since t0; this worker takes first, first+stride, ... */
   arrivals: Float64Array;
   first: number;

@@ -127,7 +127,7 @@ export class Fleet implements Actor {
         domain,
         user,
         ...(phones?.plan.called
-          ? { dial: dialer(new Population(phones.plan, seed, phones.users), phones.plan.phones, seed) }
+          ? dialer(new Population(phones.plan, seed, phones.users), phones.plan.phones, seed)
           : {}),
         arrivals,
         first,

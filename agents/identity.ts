@@ -67,9 +67,18 @@ export class Population {
 }
 
 /** Whom each call of a run calls: a phone by the seed, each as likely, and the same one whoever places the call. */
-export function dialer(population: Population, phones: number, seed: number): (callNo: number) => Uint8Array {
+export interface Dialled {
+  dial: (callNo: number) => Uint8Array;
+  /** Of the phone that is called. */
+  tenant: (callNo: number) => number;
+}
+export function dialer(population: Population, phones: number, seed: number): Dialled {
   const chance = new KeyedPrng(seed ^ DIAL_KEY);
-  return (callNo) => ascii(population.user(chance.at(callNo).below(phones)).user);
+  const phone = (callNo: number): number => chance.at(callNo).below(phones);
+  return {
+    dial: (callNo) => ascii(population.user(phone(callNo)).user),
+    tenant: (callNo) => population.tenant(phone(callNo)),
+  };
 }
 
 export const WEBPHONE_DOMAIN = 'webphones.test';

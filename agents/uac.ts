@@ -96,6 +96,7 @@ export class Caller extends CallAgent {
     table.callNo[slot] = callNo;
     this.#holdUs[slot] = draw(o.call.holdMs, this.#chance.at(callNo)) * 1000;
     table.store.setF64(table.record[slot]!, O.intendedMs, o.arrivals[callNo]!);
+    if (o.tenant !== undefined) table.store.setU16(table.record[slot]!, O.tenant, o.tenant(callNo));
     const lateUs = nowUs - o.t0Us - o.arrivals[callNo]! * 1000;
     o.counters.callLateness[bucketOf(lateUs)]!++;
     values[COUNTER_INDEX.started]!++;

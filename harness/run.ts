@@ -11,18 +11,22 @@ import { Recorder, writeCaptures } from './engine/capture.js';
 import { readLab } from './engine/lab.js';
 import { runReal } from './engine/real.js';
 import { runSimulated } from './engine/simulated.js';
+import { tenantDomains } from './engine/tenants.js';
 import type { EngineOptions, EngineOutcome } from './engine/types.js';
 import { EXIT, type ExitCode, HarnessError } from './errors.js';
 import { bringUp } from './lab/stack.js';
 import type { RunPlan } from './plan/types.js';
 import { captureKeys } from './verdict/capture-keys.js';
 import { judge } from './verdict/index.js';
+import { readEnv } from './verdict/read.js';
 import type { Verdict } from './verdict/types.js';
 import { packageVersion } from './version.js';
 
 export interface RunOptions extends EngineOptions {
   /** The run's own directory, named by its runId, is made in here. */
   outDir: string;
+  /** Directory of an earlier run that this one may not be worse than. */
+  baseline?: string;
   /** Which calls' packets are written as pcap/*.pcap; none without it. */
   pcap?: CaptureWish;
   /** false: verdict.json only, no HTML, JUnit or Markdown. */
@@ -45,7 +49,8 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
   const runDir = join(options.outDir, plan.runId);
   if (existsSync(runDir))
     throw new HarnessError('BAD_PLAN', `${runDir} exists already: a run never overwrites another`);
-  // A stack that cannot be used leaves no directory.
+  // A baseline or a stack that cannot be used leaves no directory.
+  if (options.baseline !== undefined) readEnv(options.baseline);
   if (plan.target.kind === 'stack') readLab(plan.target);
   const store = new RunStore(runDir);
   store.writeJson('plan.json', plan);
@@ -59,6 +64,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     plan.mode === 'simulated'
       ? Date.parse(startedAt) * 1000 - (recorder?.t0Us ?? 0)
       : Date.now() * 1000 - monotonicUs();
+  const tenants = tenantDomains(plan);
   const env: EnvRecord = {
     schema: 'deadair.env/1',
     runId: plan.runId,
@@ -69,7 +75,9 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     cpus: cpus().length,
     cpuModel: cpus()[0]?.model ?? 'unknown',
     deadair: packageVersion(),
-    interrupted: engine.silent ?? engine.interrupted,
+    interrupted: engine.silent ?? engine.interrupted ?? engine.aborted?.reason ?? null,
+    ...(engine.aborted === null ? {} : { abortedBy: engine.aborted }),
+    ...(tenants === undefined ? {} : { tenants }),
     load: engine.load,
     ...(engine.registrations === null ? {} : { registrations: engine.registrations }),
     generator: engine.generator,
@@ -85,6 +93,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<RunRe
     budgets: plan.budgets,
     faults: loadFaults(runDir),
     command: plan.command,
+    ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
   });
   let captures: RunResult['captures'] = null;
   if (recorder !== undefined && options.pcap !== undefined) {

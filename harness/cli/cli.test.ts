@@ -96,7 +96,7 @@ describe('doctor', () => {
 
 describe('progress', () => {
   const at = (tMs: number): Progress => ({
-    ...{ tMs, endMs: 47_000, offered: 170, started: 170, blocked: 0, open: 5, answered: 170, ended: 165 },
+    ...{ tMs, endMs: 47_000, offered: 170, started: 170, blocked: 0, open: 5, answered: 170, ended: 165, bad: [] },
   });
 
   it('is a plain line every 5 s without a terminal', () => {

@@ -3,6 +3,7 @@ import { EXIT, HarnessError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { addAutopsy } from './autopsy.js';
 import { addDemo } from './demo.js';
+import { addDiff } from './diff.js';
 import { addDoctor } from './doctor.js';
 import { tell } from './output.js';
 import { addQuery } from './query.js';
@@ -33,7 +34,18 @@ export function buildProgram(): Command {
             .replace(/\s*\n\s*/g, ' '),
         ),
     });
-  for (const add of [addRun, addDemo, addAutopsy, addQuery, addScenarios, addScore, addDoctor, addStack, addUas])
+  for (const add of [
+    addRun,
+    addDemo,
+    addAutopsy,
+    addQuery,
+    addDiff,
+    addScenarios,
+    addScore,
+    addDoctor,
+    addStack,
+    addUas,
+  ])
     add(program);
   return program;
 }

@@ -14,6 +14,7 @@ interface RunFlags extends PlanOptions, RoleFlags {
   out: string;
   compare?: string | true;
   json?: boolean;
+  baseline?: string;
   logFile?: string;
   pcap?: CaptureWish;
 }
@@ -52,6 +53,7 @@ export function addRun(program: Command): void {
     )
     .option('--budget <expr>', 'for example "drop_rate: rate<0.01"; may be repeated', list)
     .option('--no-default-budgets', 'only the budgets given here')
+    .option('--baseline <run>', 'the directory of an earlier run: what got worse beyond noise fails this one')
     .option(
       '--compare [values]',
       'one run for each value of a parameter, and one report: name=value,value; values alone are cures; nothing: those that the incident names',
@@ -104,6 +106,7 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
       keepStack: flags.keep ?? false,
       log,
       ...(flags.pcap === undefined ? {} : { pcap: flags.pcap }),
+      ...(flags.baseline === undefined ? {} : { baseline: flags.baseline }),
     });
     progress.done();
     const { summaryText } = await import('../report/summary.js');

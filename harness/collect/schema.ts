@@ -110,6 +110,14 @@ export interface RegistrationLoad {
   open: number;
 }
 
+/** A budget that was crossed while calls were up, and told to end the run then. */
+export interface AbortRecord {
+  /** As it was written. */
+  budget: string;
+  atMs: number;
+  reason: string;
+}
+
 export interface EnvRecord {
   schema: 'deadair.env/1';
   runId: string;
@@ -123,6 +131,10 @@ export interface EnvRecord {
   deadair: string;
   /** SIGINT, or why the run was ended early; null when it ran to its end. */
   interrupted: string | null;
+  /** The budget that ended it (abortOnFail); absent when none did. */
+  abortedBy?: AbortRecord;
+  /** Domains of the tenants, by number; absent where there are none. */
+  tenants?: string[];
   load: LoadRecord;
   /** Absent in a run without phones that register. */
   registrations?: RegistrationLoad;

@@ -5,6 +5,7 @@ import { REGISTRATION_LAYOUT, type Registration, type RegistrationField } from '
 import type { RecordSource } from '../../agents/store.js';
 import type { FrameRow, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
+import type { LiveCalls } from './live-calls.js';
 import type { PhonesProgress } from './types.js';
 
 const OPEN = OUTCOMES.indexOf('open');
@@ -42,12 +43,17 @@ export class Gatherer {
   readonly #registrations = new RecordLog<RegistrationField, Registration>(REGISTRATION_LAYOUT);
   #nextFrameMs = 0;
 
-  constructor(private readonly store: RunStore) {}
+  constructor(
+    private readonly store: RunStore,
+    private readonly live: LiveCalls | null = null,
+  ) {}
 
   poll(tMs: number): void {
     for (const w of this.workers) {
       w.legs.drainTo(this.#legs, (bytes, at) => {
-        if (bytes[at + LEG_OFFSETS.role] === ROLE.CALLER) w.ended++;
+        if (bytes[at + LEG_OFFSETS.role] !== ROLE.CALLER) return;
+        w.ended++;
+        this.live?.see(bytes, at);
       });
       w.registrations?.drainTo(this.#registrations);
     }

@@ -12,6 +12,7 @@ import type { StartedStack } from '../lab/docker/started.js';
 import type { ServiceSpec, StackSpec } from '../lab/docker/types.js';
 import type { RunPlan, StackTarget } from '../plan/types.js';
 import type { AgentHost } from './agent-host.js';
+import { BudgetWatch } from './budget-watch.js';
 import { calleeRoom, legRoom } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { LabTelemetry } from './lab-telemetry.js';
@@ -35,6 +36,7 @@ interface Endpoint {
 /** What the engine conducts: agents in the stack's containers, and where they call. */
 export interface LabParts {
   gatherer: Gatherer;
+  watch: BudgetWatch;
   platform: null;
   agents: AgentHost[];
   threads: AgentHost[];
@@ -54,13 +56,14 @@ export async function onStack<T>(
   const lab = await openLab(plan.target, plan.runId, options);
   let agents: AgentHost[] = [];
   try {
-    const gatherer = new Gatherer(store);
+    const watch = new BudgetWatch(plan.budgets);
+    const gatherer = new Gatherer(store, watch.live);
     agents = await lab.startAgents(plan, arrivals, gatherer);
     const { edge, callee } = lab;
     const at = `the edge ${ipToString(edge.ip)}:${edge.port} of stack ${lab.name}`;
     const telemetry = await LabTelemetry.open(lab.stack, store);
     const parts = { at, callee, telemetry };
-    return await conduct({ gatherer, platform: null, agents, threads: agents, arrivals, lab: parts });
+    return await conduct({ gatherer, watch, platform: null, agents, threads: agents, arrivals, lab: parts });
   } finally {
     await Promise.all(agents.map((agent) => agent.stop()));
     await lab.close();

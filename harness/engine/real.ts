@@ -8,6 +8,7 @@ import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { ip6Bytes, isIp6 } from '../../agents/wire/ip6.js';
 import { ipFromString } from '../../agents/wire/types.js';
 import { monotonicUs } from '../clock.js';
+import type { AbortRecord } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 import { UdpDrops } from '../collect/udp-drops.js';
 import { HarnessError } from '../errors.js';
@@ -19,6 +20,7 @@ import { hostPortOf } from '../plan/host.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers, type UserRow } from '../plan/users.js';
 import type { AgentHost } from './agent-host.js';
+import { BudgetWatch } from './budget-watch.js';
 import { FaultSchedule } from './faults.js';
 import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
@@ -65,7 +67,8 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const users = plannedUsers(plan);
   refuseStreams(plan);
   const certificate = certificateFor(plan, addresses);
-  const gatherer = new Gatherer(store);
+  const watch = new BudgetWatch(plan.budgets);
+  const gatherer = new Gatherer(store, watch.live);
   const platform = addresses === null ? null : startPlatform(plan, addresses, users, certificate, store.runDir);
   const agents = fleetPlans(plan, addresses, users, randomInt(2 ** 40).toString(16), randomInt(65_536)).map((fleet) => {
     const authority = options.ca === undefined ? null : readFileSync(options.ca, 'utf8');
@@ -98,7 +101,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
   const webphones = plan.webphones === undefined ? null : new WebphoneRun(plan, store, options.ca ?? null);
   const threads = [platform?.thread, webphones?.thread, ...agents].filter((t) => t !== undefined);
   try {
-    return await conduct(plan, store, options, { gatherer, platform, webphones, agents, threads, arrivals });
+    return await conduct(plan, store, options, { gatherer, watch, platform, webphones, agents, threads, arrivals });
   } finally {
     await Promise.all(threads.map((t) => t.stop()));
   }
@@ -138,6 +141,7 @@ const SUBSCRIBER_FILE = 'subscribers.sqlite';
 
 export interface Parts {
   gatherer: Gatherer;
+  watch: BudgetWatch;
   platform: Platform | null;
   webphones: WebphoneRun | null;
   agents: AgentHost[];
@@ -148,7 +152,7 @@ export interface Parts {
 }
 
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
-  const { gatherer, platform, webphones, agents, threads } = parts;
+  const { gatherer, watch, platform, webphones, agents, threads } = parts;
   const t0Us = await letGo(threads, LEAD_US);
   if (options.recorder !== undefined) options.recorder.t0Us = t0Us;
   const ready = await Promise.all(threads.map((t) => t.ready));
@@ -164,6 +168,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
   const drops = plan.target.kind === 'sip' ? dropsAt(plan.target) : null;
   let interrupted: string | null = null;
+  let aborted: AbortRecord | null = null;
   let silent: string | null = null;
   let hangUpAtMs = Number.POSITIVE_INFINITY;
   for (;;) {
@@ -175,22 +180,26 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     drainTelemetry(platform, store, faults);
     parts.lab?.telemetry.poll(tMs);
     if (drops !== null && plan.registrations !== undefined) readDrops(drops, tMs, store);
-    if (tMs > 0) options.onProgress?.({ tMs, endMs, ...gatherer.totals(plan.registrations?.phones) });
+    const totals = gatherer.totals(plan.registrations?.phones);
+    if (tMs > 0) options.onProgress?.({ tMs, endMs, ...totals, bad: watch.live.bad() });
     for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
     if (platform?.thread.died) throw new HarnessError('WORKER_DIED', `the embedded platform: ${platform.thread.died}`);
-    if (interrupted === null && options.signal?.aborted) {
-      interrupted = 'interrupted';
+    const over = interrupted !== null || aborted !== null;
+    if (!over && options.signal?.aborted) interrupted = 'interrupted';
+    else if (!over) aborted = watch.poll(tMs, totals.blocked);
+    const ending = interrupted !== null || aborted !== null;
+    if (ending && !over) {
       hangUpAtMs = tMs;
       for (const t of [...agents, webphones?.thread]) t?.hangUp();
     }
     silent ??= silenceOf(plan, parts, tMs);
     const alive = agents.filter((a) => a.died === null);
     const idle = alive.every((a) => a.state === STATE.IDLE) && (webphones?.idle ?? true);
-    if (idle && (tMs > lastMs || interrupted !== null)) break;
+    if (idle && (tMs > lastMs || ending)) break;
     if (silent !== null || tMs >= endMs || tMs >= hangUpAtMs + HANG_UP_MS || alive.length === 0) break;
   }
   // Refused calls end at once: the run may be over before it was time to ask.
-  if (interrupted === null) silent ??= silenceOf(plan, parts, Number.POSITIVE_INFINITY);
+  if (interrupted === null && aborted === null) silent ??= silenceOf(plan, parts, Number.POSITIVE_INFINITY);
   await faults.undo();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
@@ -215,6 +224,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
       ...(platform === null ? {} : { platformTurnMs: turnsOf(platform.thread) }),
     },
     interrupted,
+    aborted,
     sources: parts.lab?.telemetry.sources ?? [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
     callee: parts.lab?.callee ?? (answersOf(plan) ? 'agents' : 'target'),
     silent,

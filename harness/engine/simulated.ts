@@ -3,6 +3,7 @@ import { Fleet } from '../../agents/fleet.js';
 import { LegStore, RegistrationStore } from '../../agents/store.js';
 import { type Impairments, MemoryWorld } from '../../agents/wire/memory.js';
 import { openTap } from '../../agents/wire/tap.js';
+import type { AbortRecord } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
 import { addressesOf } from '../lab/embedded/addresses.js';
@@ -13,6 +14,7 @@ import { arrivalInstants } from '../plan/arrivals.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers } from '../plan/users.js';
 import { subSeed } from '../prng.js';
+import { BudgetWatch } from './budget-watch.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { OutageWatch } from './outage-watch.js';
@@ -71,7 +73,8 @@ export function runSimulated(
   world.add(platform, platformWire);
 
   if (options.recorder !== undefined) options.recorder.t0Us = t0Us;
-  const gatherer = new Gatherer(store);
+  const watch = new BudgetWatch(plan.budgets);
+  const gatherer = new Gatherer(store, watch.live);
   const fleets = fleetPlans(plan, addresses, users, `sim${plan.seed}`, subSeed(plan.seed, 'salt')).map((fleetPlan) => {
     const wire = world.wire(`agents-${fleetPlan.worker}`);
     const capacity = legRoom(fleetPlan);
@@ -99,6 +102,7 @@ export function runSimulated(
 
   const watches = plan.faults.filter((f) => f.kind === 'registrar-outage').map((f) => new OutageWatch(f));
   let interrupted: string | null = null;
+  let aborted: AbortRecord | null = null;
   for (let us = START_US + STEP_US; ; us += STEP_US) {
     world.runUntil(Math.min(us, endUs));
     const tMs = (world.nowUs - t0Us) / 1000;
@@ -108,9 +112,11 @@ export function runSimulated(
       store.addTelemetry(row);
       for (const watch of watches) watch.see(row);
     }
-    options.onProgress?.({ tMs, endMs: (endUs - t0Us) / 1000, ...gatherer.totals(plan.registrations?.phones) });
+    const totals = gatherer.totals(plan.registrations?.phones);
+    options.onProgress?.({ tMs, endMs: (endUs - t0Us) / 1000, ...totals, bad: watch.live.bad() });
+    aborted = watch.poll(tMs, totals.blocked);
     if (options.signal?.aborted) interrupted = 'interrupted';
-    if (interrupted !== null || world.nowUs >= endUs || fleets.every((f) => f.idle)) break;
+    if (interrupted !== null || aborted !== null || world.nowUs >= endUs || fleets.every((f) => f.idle)) break;
   }
   const endMs = (world.nowUs - t0Us) / 1000;
   for (const watch of watches) store.appendFault(watch.finish(endMs));
@@ -122,6 +128,7 @@ export function runSimulated(
     registrations: plan.registrations === undefined ? null : gatherer.registrations(),
     generator: gatherer.generator('memory', media),
     interrupted,
+    aborted,
     sources: [...new Set(platform.metrics.map((m) => m.source))],
     callee: 'agents',
     silent: null,

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
+import type { AbortRecord, GeneratorRecord, LoadRecord, RegistrationLoad } from '../collect/schema.js';
 import type { Recorder } from './capture.js';
 
 export interface Progress {
@@ -12,6 +12,8 @@ export interface Progress {
   open: number;
   answered: number;
   ended: number;
+  /** How calls went bad so far, as their callers saw it, most first. */
+  bad: [what: string, calls: number][];
   /** Of phones that register; absent where there are none. */
   phones?: PhonesProgress;
 }
@@ -49,6 +51,8 @@ export interface EngineOutcome {
   registrations: RegistrationLoad | null;
   generator: GeneratorRecord;
   interrupted: string | null;
+  /** The budget that ended the run; null when none did. */
+  aborted: AbortRecord | null;
   sources: string[];
   /** Are the called parties ours too, so that both ends of a call are seen? */
   callee: 'agents' | 'target';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { HarnessError } from '../errors.js';
 import { checkArrivals } from './arrivals.js';
-import { parseBudget } from './budget.js';
+import { parseBudget } from './budget/parse.js';
 import { commandLine } from './command.js';
 import { parseFault, readFault } from './fault.js';
 import { uriHost } from './host.js';

@@ -19,12 +19,12 @@ export function junitXml(v: Verdict): string {
     // A budget of an invalid run is neither kept nor crossed.
     const body = invalid
       ? '<skipped message="the measurement cannot be trusted"/>'
-      : b.ok
+      : b.ok || b.warn
         ? ''
         : `<failure message="${escapeXml(b.reason)}">${escapeXml(causesText(v))}</failure>`;
     cases.push(testcase(suite, escapeXml(b.text), body));
   }
-  const failures = invalid ? 0 : v.budgets.filter((b) => !b.ok).length;
+  const failures = invalid ? 0 : v.budgets.filter((b) => !b.ok && !b.warn).length;
   const skipped = invalid ? v.budgets.length : 0;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

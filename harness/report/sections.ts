@@ -2,6 +2,7 @@ import type { Row } from '../verdict/read.js';
 import type { Quantiles, Verdict } from '../verdict/types.js';
 import { audioStrips } from './audio-strip.js';
 import { defectsOf } from './autopsy.js';
+import { wordOf } from './budget-lines.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
 import { missingText, title } from './summary.js';
@@ -110,7 +111,7 @@ export function budgets(v: Verdict): string {
   if (v.budgets.length === 0) return '';
   const rows = v.budgets.map(
     (b) =>
-      `<tr><td class="${b.ok ? 'ok' : 'no'}">${b.ok ? 'kept' : 'crossed'}</td><td><code>${esc(b.text)}</code></td><td>${esc(b.reason)}</td></tr>`,
+      `<tr><td class="${b.ok ? 'ok' : 'no'}">${wordOf(b)}</td><td><code>${esc(b.text)}</code></td><td>${esc(b.reason)}</td></tr>`,
   );
   return `<h2>Budgets</h2><div class="scroll"><table>${rows.join('')}</table></div>`;
 }

@@ -1,4 +1,6 @@
 import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
+import { budgetLine, byNeed, wordOf } from './budget-lines.js';
+import { diffHeadline, diffMarkdown, movedText } from './diff-text.js';
 import { count, decimals, duration, percent, plural } from './format.js';
 import { witnessLines, witnessMarkdown } from './witness.js';
 
@@ -10,6 +12,7 @@ const MAX_CAUSES = 3;
 const MAX_EVIDENCE = 3;
 const MAX_EVIDENCE_OF_MANY = 2;
 const MAX_BUDGETS = 5;
+const MAX_MOVED = 4;
 
 const LABEL_WIDTH = 11;
 
@@ -145,12 +148,19 @@ export function summaryText(v: Verdict): string {
       ]),
     );
   if (v.budgets.length > 0) {
-    // The crossed ones first: the others are only there to be seen.
-    const sorted = [...v.budgets].sort((x, y) => Number(x.ok) - Number(y.ok));
-    const lines = sorted.slice(0, MAX_BUDGETS).map((b) => `${b.ok ? 'kept   ' : 'CROSSED'} ${b.text}  (${b.reason})`);
+    const sorted = byNeed(v.budgets);
+    const lines = sorted.slice(0, MAX_BUDGETS).map(budgetLine);
     if (sorted.length > MAX_BUDGETS) lines.push(`and ${sorted.length - MAX_BUDGETS} more`);
     out.push(...block('budgets', lines));
   }
+  if (v.baseline !== null)
+    out.push(
+      ...block('baseline', [
+        diffHeadline(v.baseline),
+        ...v.baseline.moved.slice(0, MAX_MOVED).map((x) => `${x.change} ${movedText(x)}`),
+        ...v.baseline.notes,
+      ]),
+    );
   out.push(...block('generator', [v.generator.text]));
   if (v.sourcesMissing.length > 0) out.push(...block('not seen', [missingText(v)]));
   out.push(...block('again', [v.reproduce]));
@@ -214,10 +224,11 @@ export function summaryMarkdown(v: Verdict): string {
   if (v.budgets.length > 0) {
     out.push('| budget | | measured |', '| --- | --- | --- |');
     out.push(
-      ...v.budgets.map((b) => `| \`${cell(b.text)}\` | ${b.ok ? 'kept' : '**crossed**'} | ${cell(b.reason)} |`),
+      ...v.budgets.map((b) => `| \`${cell(b.text)}\` | ${b.ok ? 'kept' : `**${wordOf(b)}**`} | ${cell(b.reason)} |`),
       '',
     );
   }
+  if (v.baseline !== null) out.push(...diffMarkdown(v.baseline));
   if (v.sourcesMissing.length > 0) out.push(`Not seen: ${missingText(v)}.`, '');
   out.push(`Generator: ${v.generator.text}.`, '', '```sh', v.reproduce, '```', '');
   return out.join('\n');

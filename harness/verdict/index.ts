@@ -5,6 +5,7 @@ import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
 import { judgeBudgets } from './budgets.js';
 import { diagnose } from './diagnose.js';
+import { diffWith } from './diff/compare.js';
 import { callKpis, mediaKpis } from './kpi.js';
 import { generatorText, invalidReasons, outcomeOf } from './outcome.js';
 import { sourcesSeen } from './platform.js';
@@ -20,6 +21,8 @@ export interface JudgeOptions {
   injectedCause: string | null;
   budgets: readonly string[];
   faults: readonly FaultRecord[];
+  /** Directory of an earlier run: what got worse fails this one. */
+  baseline?: string;
   /** What the user types to have this run again. */
   command: string;
 }
@@ -43,7 +46,8 @@ export async function judge(runDir: string, options: JudgeOptions): Promise<Verd
 async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOptions): Promise<Verdict> {
   const { env } = run;
   const { startedAt, durationMs, node, os, cpus, cpuModel, deadair, callee, media, interrupted } = env;
-  const budgets = await judgeBudgets(run, options.budgets);
+  const budgets = await judgeBudgets(run, options.budgets, options.faults);
+  const baseline = options.baseline === undefined ? null : await diffWith(options.baseline, run);
   const calls = await callKpis(run);
   const heard = await run.one(
     'SELECT count(*) AS n FROM graded WHERE NOT has_caller OR final_code > 0 OR caller_tryingMs IS NOT NULL OR caller_ringingMs IS NOT NULL',
@@ -58,7 +62,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
       ...label(run.runDir),
       ...{ startedAt, durationMs, node, os, cpus, cpuModel, deadair, callee, media, interrupted },
     },
-    outcome: outcomeOf(invalidReasons(env, options.faults, answersCame, spoilt), budgets),
+    outcome: outcomeOf(invalidReasons(env, options.faults, answersCame, spoilt), budgets, baseline),
     load: { ...env.load, latenessMs: env.generator.callLatenessMs },
     calls,
     media: await mediaKpis(run),
@@ -68,6 +72,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     perCall: 'causes.parquet',
     attribution: await score(run, options.injectedCause),
     budgets,
+    baseline,
     faults: [...options.faults],
     generator: { ...env.generator, text: generatorText(env.generator) },
     sourcesMissing: TELEMETRY_SOURCES.filter((s) => !seen.has(s)),

@@ -135,26 +135,31 @@ async function inDialog(run: OpenRun): Promise<Verdict['calls']['inDialog']> {
   };
 }
 
-/** hit and total of every ratio; `kpi` and the budgets read the same row. */
-export async function ratios(
-  run: OpenRun,
-): Promise<Record<'ser' | 'seer' | 'isa' | 'scr' | 'asr' | 'drop', [number, number]>> {
-  const r =
-    await run.one(`SELECT count(*) AS invites, count(*) FILTER (NOT coalesce(final_code BETWEEN 300 AND 399, false)) AS direct,
-      count(*) FILTER (answered) AS answered,
-      count(*) FILTER (answered OR final_code IN (480, 486, 600, 603)) AS effective,
-      count(*) FILTER (NOT answered AND (final_code IN (408, 500, 503, 504) OR outcome = 'timeout')) AS ineffective,
-      count(*) FILTER (completed) AS completed, count(*) FILTER (dropped) AS dropped
-    FROM graded WHERE has_caller`);
-  const [invites, direct, answered] = [num(r, 'invites'), num(r, 'direct'), num(r, 'answered')];
-  return {
-    ser: [answered, direct],
-    seer: [num(r, 'effective'), direct],
-    isa: [num(r, 'ineffective'), invites],
-    scr: [num(r, 'completed'), invites],
-    asr: [answered, invites],
-    drop: [num(r, 'dropped'), answered],
-  };
+/** Which calls of the table `graded` a ratio counts, of which. */
+interface Ratio {
+  hit: string;
+  of: string;
+}
+const DIRECT = 'has_caller AND NOT coalesce(final_code BETWEEN 300 AND 399, false)';
+export const RATIOS = {
+  ser: { hit: 'answered', of: DIRECT },
+  seer: { hit: 'answered OR final_code IN (480, 486, 600, 603)', of: DIRECT },
+  isa: { hit: "NOT answered AND (final_code IN (408, 500, 503, 504) OR outcome = 'timeout')", of: 'has_caller' },
+  scr: { hit: 'completed', of: 'has_caller' },
+  asr: { hit: 'answered', of: 'has_caller' },
+  drop: { hit: 'dropped', of: 'has_caller AND answered' },
+} as const satisfies Record<string, Ratio>;
+
+/** hit and total of every ratio. */
+async function ratios(run: OpenRun): Promise<Record<keyof typeof RATIOS, [number, number]>> {
+  const names = Object.keys(RATIOS) as (keyof typeof RATIOS)[];
+  const columns = names.map((name) => {
+    const { hit, of } = RATIOS[name];
+    return `count(*) FILTER ((${of}) AND (${hit})) AS ${name}_hit, count(*) FILTER (${of}) AS ${name}_all`;
+  });
+  const r = await run.one(`SELECT ${columns.join(', ')} FROM graded`);
+  const of = (name: string): [number, number] => [num(r, `${name}_hit`), num(r, `${name}_all`)];
+  return { ser: of('ser'), seer: of('seer'), isa: of('isa'), scr: of('scr'), asr: of('asr'), drop: of('drop') };
 }
 
 async function sipMetrics(run: OpenRun): Promise<SipMetrics> {

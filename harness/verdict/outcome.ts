@@ -1,4 +1,5 @@
 import type { EnvRecord, FaultRecord, GeneratorRecord } from '../collect/schema.js';
+import type { Diff, Moved } from './diff/types.js';
 import { nice } from './rule.js';
 import type { BudgetResult, Verdict } from './types.js';
 
@@ -75,10 +76,22 @@ export function invalidReasons(
 }
 
 /** INVALID first: a budget that a broken measurement crossed, or kept, says nothing. */
-export function outcomeOf(invalid: readonly string[], budgets: readonly BudgetResult[]): Verdict['outcome'] {
+export function outcomeOf(
+  invalid: readonly string[],
+  budgets: readonly BudgetResult[],
+  baseline: Diff | null = null,
+): Verdict['outcome'] {
   if (invalid.length > 0) return { word: 'INVALID', reasons: [...invalid] };
-  const crossed = budgets.filter((b) => !b.ok);
-  return { word: crossed.length > 0 ? 'FAIL' : 'PASS', reasons: crossed.map((b) => `${b.text}: ${b.reason}`) };
+  const crossed = budgets.filter((b) => !b.ok && !b.warn).map((b) => `${b.text}: ${b.reason}`);
+  const worse = (baseline?.moved ?? []).filter((m) => m.change === 'worse').map(worseText);
+  const reasons = [...crossed, ...worse];
+  return { word: reasons.length > 0 ? 'FAIL' : 'PASS', reasons };
+}
+
+function worseText({ figure, tenant, before, after, unit }: Moved): string {
+  const as = (x: number): string => (unit === 'share' ? pct(x) : `${nice(x)}${unit === 'MOS' ? '' : ` ${unit}`}`);
+  const of = tenant === '' ? '' : ` of ${tenant}`;
+  return `${figure}${of} is worse than the baseline's: ${as(after.value)}, was ${as(before.value)}`;
 }
 
 /** How the generator fared, in a sentence. */

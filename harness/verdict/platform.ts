@@ -82,7 +82,7 @@ export async function sourcesSeen(run: OpenRun): Promise<Set<string>> {
 
 /** What rules read of a call: everything derived, and the raw fields that tell causes apart. In a table, read many times. */
 const RAW_BOTH =
-  'worker outcome_name ended_by_name answeredMs startedMs byeMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits ' +
+  'worker tenant outcome_name ended_by_name answeredMs startedMs byeMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits ' +
   'midCode midMethod sessionExpiresS refresher refreshes reinvitesSent updatesSent holds glares transfers transferCode pracks';
 const RAW_CALLER =
   'intendedMs tryingMs ringingMs rejectedMs endedMs byeCode remoteMediaIp reasonText retryAfterS callId count100 count180 count183 redirects challenges forks';

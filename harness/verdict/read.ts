@@ -50,7 +50,7 @@ export class OpenRun {
   }
 }
 
-function readEnv(runDir: string): EnvRecord {
+export function readEnv(runDir: string): EnvRecord {
   const path = join(runDir, 'env.json');
   if (!existsSync(path) || !existsSync(join(runDir, 'legs.parquet')))
     throw new HarnessError('NO_SUCH_RUN', `no recorded run in ${runDir}: env.json and legs.parquet are expected there`);

@@ -49,9 +49,9 @@ export async function judgeRegistrations(run: OpenRun): Promise<Registrations | 
 export const RRD = "CASE WHEN outcome_name = 'registered' THEN doneMs - startedMs END";
 
 /** RFC 6076 4.2: attempts that ended in a refusal other than a challenge, or in timer F; of all that ended. */
-export async function ineffectiveOf(run: OpenRun): Promise<[hit: number, total: number]> {
+export async function ineffectiveOf(run: OpenRun, where = 'true'): Promise<[hit: number, total: number]> {
   const r = await run.one(`SELECT count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected')) AS hit,
-    count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected', 'registered')) AS total FROM registrations`);
+    count(*) FILTER (outcome_name IN ('rejected', 'timeout', 'unconnected', 'registered')) AS total FROM registrations WHERE ${where}`);
   return [num(r, 'hit'), num(r, 'total')];
 }
 

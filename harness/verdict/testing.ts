@@ -222,6 +222,7 @@ export class SyntheticRun {
       registrations?: RegistrationLoad;
       generator?: Partial<GeneratorRecord>;
       durationMs?: number;
+      tenants?: string[];
     } = {},
   ): Promise<string> {
     const n = this.#callers;
@@ -236,6 +237,7 @@ export class SyntheticRun {
       cpuModel: 'none',
       deadair: '0',
       interrupted: null,
+      ...(more.tenants === undefined ? {} : { tenants: more.tenants }),
       load: { offered: n, blocked: 0, started: n, ended: n, open: 0, blockedBy: {}, ...more.load },
       ...(more.registrations === undefined ? {} : { registrations: more.registrations }),
       generator: { ...goodGenerator, ...more.generator },

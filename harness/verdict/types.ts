@@ -1,6 +1,7 @@
 import type { FaultRecord, GeneratorRecord, LoadRecord } from '../collect/schema.js';
-import type { BudgetResult } from '../plan/budget.js';
+import type { BudgetResult } from '../plan/budget/evaluate.js';
 import type { Cause } from '../plan/causes.js';
+import type { Diff } from './diff/types.js';
 
 export type { BudgetResult, Cause };
 
@@ -290,6 +291,8 @@ export interface Verdict {
   perCall: 'causes.parquet';
   attribution: Attribution | null;
   budgets: BudgetResult[];
+  /** What moved against an earlier run; null without one. */
+  baseline: Diff | null;
   faults: FaultRecord[];
   generator: GeneratorRecord & { text: string };
   sourcesMissing: string[];

@@ -31,10 +31,16 @@ export interface RunningCli {
 }
 
 /** `limitMs` is for a hanging command only: it is killed then, and its `signal` says so. */
-export function startCli(args: readonly string[], { limitMs = 90_000, cwd = '.' } = {}): RunningCli {
+export function startCli(
+  args: readonly string[],
+  { limitMs = 90_000, cwd = '.', env = {} as NodeJS.ProcessEnv } = {},
+): RunningCli {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: npm run build`);
   // A group of its own, so that what it leaves behind can be seen, and ended.
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    ...{ cwd, env: { ...process.env, ...env }, detached: true },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const pid = child.pid!;
   live.add(pid);
   let stdout = '';
