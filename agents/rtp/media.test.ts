@@ -4,6 +4,7 @@ import { Counters, quantileUs } from '../counters.js';
 import { ROLE } from '../record.js';
 import { LegStore } from '../store.js';
 import { MediaEngine } from './media.js';
+import { PhaseWheel } from './wheel.js';
 
 const A = 0x7f000002;
 const B = 0x7f000003;
@@ -74,8 +75,8 @@ test('legs that start in one instant are spread over the 20 ms', () => {
     most = Math.max(most, ports.count - before);
   }
   expect(ports.count).toBe(40);
-  // Five instants 4 ms apart in the period: eight legs each, none more.
-  expect(most).toBe(8);
+  // Two instants 10 ms apart in the period: twenty legs each, none more.
+  expect(most).toBe(20);
 });
 
 test('a leg that starts while the wheel stands further on is not a period late', () => {
@@ -89,8 +90,24 @@ test('a leg that starts while the wheel stands further on is not a period late',
     { slot: store.take(), callNo: 2, role: 0, remoteIp: B, remotePort: 30_002, ssrc: 2 },
     T0 + 4_000,
   );
-  expect(engine.tick(T0 + 4_000)).toBe(T0 + 20_000);
+  expect(engine.tick(T0 + 4_000)).toBe(T0 + 10_000);
+  expect(engine.tick(T0 + 10_000)).toBe(T0 + 20_000);
   expect(ports.count).toBe(2);
+});
+
+test('a burst is 500 packets at most, and the period has no more instants than that takes', () => {
+  const wheel = new PhaseWheel(16, 4_000);
+  const used = (): number[] => [...wheel.counts].filter((n) => n > 0);
+  for (let leg = 0; leg < 1_000; leg++) wheel.add(leg, 3);
+  expect(used()).toEqual([500, 500]);
+  for (let leg = 1_000; leg < 4_000; leg++) wheel.add(leg, 3);
+  expect(used()).toEqual(new Array(8).fill(500));
+  // Those that hang up leave room: one that calls later finds the emptiest instant.
+  for (let leg = 0; leg < 3_999; leg++) wheel.remove(leg);
+  wheel.add(0, 3);
+  wheel.add(1, 3);
+  expect(wheel.size).toBe(3);
+  expect(Math.max(...wheel.counts)).toBe(1);
 });
 
 test('after a stall whole instants are skipped and counted, not sent in a burst', () => {

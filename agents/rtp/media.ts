@@ -2,7 +2,7 @@ import { assert } from '../../harness/errors.js';
 import { bucketOf, COUNTER_INDEX, type Counters } from '../counters.js';
 import { LEG_OFFSETS } from '../record.js';
 import type { LegStore } from '../store.js';
-import type { Actor, MediaPorts, MediaSink } from '../wire/types.js';
+import type { Actor, Gather, MediaPorts, MediaSink } from '../wire/types.js';
 import { PAYLOAD_BYTES, writeIdentity } from './identity.js';
 import { RtpReceiver } from './receive.js';
 import { RtcpAgent } from './report.js';
@@ -12,8 +12,8 @@ import { PhaseWheel } from './wheel.js';
 const LATE_US = 10_000;
 /** Further behind than this we skip instead of sending a burst that no phone would send. */
 const STALL_US = 200_000;
-/** Legs share instants 4 ms apart: at 1,000 legs a batch is 200 packets, and no leg's own 20 ms are touched. */
-const PHASE_US = 4000;
+/** Legs share instants: 10 ms apart while they are few, 1.25 ms apart when they are many (wheel.ts). */
+const PHASE_US = 1250;
 const HEADER_BYTES = 12;
 const PACKET_BYTES = HEADER_BYTES + PAYLOAD_BYTES;
 
@@ -67,6 +67,7 @@ export class MediaEngine implements Actor {
   readonly #periodUs: number;
   readonly #epochUs: number;
   #ports: MediaPorts | null = null;
+  #gather: Gather | null = null;
   /** Number of the next phase since the epoch: its instant is epoch + next * PHASE_US. */
   #next = 0;
   readonly #legOfPort = new Int32Array(32768).fill(-1);
@@ -86,8 +87,12 @@ export class MediaEngine implements Actor {
   readonly #mute: Uint8Array;
   /** The ports before move(), until settle(); 0 = none. */
   readonly #oldPort: Uint16Array;
-  /** Each leg's packet as it left last; only 6 bytes of the header change. Views are made once. */
-  readonly #packets: Uint8Array[] = [];
+  /** The next packet begins a talkspurt (RFC 3551 4.1). */
+  readonly #marker: Uint8Array;
+  /** What each leg says: the same 20 ms in every packet. */
+  readonly #audio: Uint8Array;
+  /** Of each leg, for wires that copy. Made once. */
+  readonly #audioOf: Uint8Array[] = [];
 
   constructor(options: MediaEngineOptions) {
     const n = options.maxLegs;
@@ -114,14 +119,17 @@ export class MediaEngine implements Actor {
     this.#timestamp = new Uint32Array(n);
     this.#mute = new Uint8Array(n);
     this.#oldPort = new Uint16Array(n);
-    const slab = new Uint8Array(n * PACKET_BYTES);
-    for (let i = 0; i < n; i++) this.#packets.push(slab.subarray(i * PACKET_BYTES, (i + 1) * PACKET_BYTES));
+    this.#marker = new Uint8Array(n);
+    this.#audio = new Uint8Array(n * PAYLOAD_BYTES);
+    for (let i = 0; i < n; i++) this.#audioOf.push(this.#audio.subarray(i * PAYLOAD_BYTES, (i + 1) * PAYLOAD_BYTES));
     if (options.ports) this.attach(options.ports);
   }
 
   /** The wire wants `sink` before it gives the ports. */
   attach(ports: MediaPorts): void {
     this.#ports = ports;
+    this.#gather = ports.gather ?? null;
+    this.#gather?.lend(this.#audio);
   }
 
   /** Takes a pair of ports; -1 when no pair or no leg is free. */
@@ -155,14 +163,8 @@ export class MediaEngine implements Actor {
     // Unpredictable first values (RFC 3550 5.1), from the SSRC, which came from the run's seed.
     this.#seq[leg] = Math.imul(how.ssrc, 0x9e3779b1) >>> 16;
     this.#timestamp[leg] = Math.imul(how.ssrc ^ 0x5bd1e995, 0x85ebca6b);
-    const packet = this.#packets[leg]!;
-    packet[0] = 0x80;
-    packet[1] = 0x80; // marker: first packet of a talkspurt (RFC 3551 4.1); payload type 0, PCMU
-    packet[8] = how.ssrc >>> 24;
-    packet[9] = how.ssrc >>> 16;
-    packet[10] = how.ssrc >>> 8;
-    packet[11] = how.ssrc;
-    writeIdentity(packet, HEADER_BYTES, PAYLOAD_BYTES, how.callNo, how.role);
+    this.#marker[leg] = 0x80;
+    writeIdentity(this.#audio, leg * PAYLOAD_BYTES, PAYLOAD_BYTES, how.callNo, how.role);
     this.#receiver.reset(leg);
     this.#rtcp?.start(leg, this.#record[leg]!, how.ssrc, nowUs);
     this.#store.setU16(how.slot, LEG_OFFSETS.mediaPort, this.#port[leg]!);
@@ -186,7 +188,7 @@ export class MediaEngine implements Actor {
 
   direct(leg: number, sends: boolean, resumes: boolean): void {
     if (this.#state[leg] !== STARTED) return;
-    if (sends && this.#mute[leg] === 1) this.#packets[leg]![1] = 0x80; // marker: a talkspurt begins (RFC 3551 4.1)
+    if (sends && this.#mute[leg] === 1) this.#marker[leg] = 0x80;
     this.#mute[leg] = sends ? 0 : 1;
     if (resumes) this.#receiver.resume(leg);
   }
@@ -292,19 +294,34 @@ export class MediaEngine implements Actor {
 
   #send(leg: number, late: number): void {
     const ports = this.#ports!;
-    const packet = this.#packets[leg]!;
+    const { tx } = ports;
+    const at = ports.slot();
     const seq = this.#seq[leg]!++;
     const ts = this.#timestamp[leg]!;
+    const ssrc = this.#ssrc[leg]!;
     this.#timestamp[leg] = ts + PAYLOAD_BYTES;
-    packet[2] = seq >>> 8;
-    packet[3] = seq;
-    packet[4] = ts >>> 24;
-    packet[5] = ts >>> 16;
-    packet[6] = ts >>> 8;
-    packet[7] = ts;
-    ports.tx.set(packet, ports.slot());
-    ports.commit(PACKET_BYTES, this.#port[leg]!, this.#remoteIp[leg]!, this.#remotePort[leg]!);
-    packet[1] = 0;
+    tx[at] = 0x80;
+    tx[at + 1] = this.#marker[leg]!; // payload type 0, PCMU
+    this.#marker[leg] = 0;
+    tx[at + 2] = seq >>> 8;
+    tx[at + 3] = seq;
+    tx[at + 4] = ts >>> 24;
+    tx[at + 5] = ts >>> 16;
+    tx[at + 6] = ts >>> 8;
+    tx[at + 7] = ts;
+    tx[at + 8] = ssrc >>> 24;
+    tx[at + 9] = ssrc >>> 16;
+    tx[at + 10] = ssrc >>> 8;
+    tx[at + 11] = ssrc;
+    const ip = this.#remoteIp[leg]!;
+    const port = this.#remotePort[leg]!;
+    const gather = this.#gather;
+    if (gather !== null) {
+      gather.commit(HEADER_BYTES, leg * PAYLOAD_BYTES, PAYLOAD_BYTES, this.#port[leg]!, ip, port);
+    } else {
+      tx.set(this.#audioOf[leg]!, at + HEADER_BYTES);
+      ports.commit(PACKET_BYTES, this.#port[leg]!, ip, port);
+    }
     const w = this.#record[leg]! >> 2;
     this.#u32[w + R_SENT]!++;
     this.#u32[w + R_LATE]! += late;

@@ -29,6 +29,9 @@ export const STRIDE = 2048 + 128;
 const HEADER_WORDS = MMSGHDR_BYTES / 4;
 const MSG_LEN_WORD = 14;
 const FLAGS_WORD = 12;
+const IOVLEN_WORD = 6;
+/** Two iovecs for each slot; the second one is for what lies elsewhere. */
+const IOVECS_WORDS = (2 * IOVEC_BYTES) / 4;
 
 /** Slots, iovecs, headers and addresses of one batch. */
 class Batch {
@@ -47,26 +50,28 @@ class Batch {
     this.bytes = new Uint8Array(slab);
     this.words = new Uint32Array(slab);
     this.headers = new Uint32Array(new ArrayBuffer(slots * MMSGHDR_BYTES));
-    this.iovecs = new Uint32Array(new ArrayBuffer(slots * IOVEC_BYTES));
+    this.iovecs = new Uint32Array(new ArrayBuffer(slots * 2 * IOVEC_BYTES));
     this.names = new Uint32Array(new ArrayBuffer(slots * nameStride));
     this.headersAt = this.libc.address(this.headers);
     const bytesAt = this.libc.address(this.bytes);
     const iovecsAt = this.libc.address(this.iovecs);
     const namesAt = this.libc.address(this.names);
     for (let i = 0; i < slots; i++) {
-      putPointer(this.iovecs, i * 4, bytesAt + i * STRIDE + iovOffset);
-      this.iovecs[i * 4 + 2] = iovLen;
+      putPointer(this.iovecs, i * IOVECS_WORDS, bytesAt + i * STRIDE + iovOffset);
+      this.iovecs[i * IOVECS_WORDS + 2] = iovLen;
       putPointer(this.headers, i * HEADER_WORDS, namesAt + i * nameStride);
       this.headers[i * HEADER_WORDS + 2] = nameBytes;
-      putPointer(this.headers, i * HEADER_WORDS + 4, iovecsAt + i * IOVEC_BYTES);
-      this.headers[i * HEADER_WORDS + 6] = 1;
+      putPointer(this.headers, i * HEADER_WORDS + 4, iovecsAt + i * 2 * IOVEC_BYTES);
+      this.headers[i * HEADER_WORDS + IOVLEN_WORD] = 1;
     }
   }
 }
 
 function putPointer(words: Uint32Array, at: number, pointer: number): void {
-  words[at] = pointer % 0x100000000;
-  words[at + 1] = Math.floor(pointer / 0x100000000);
+  // A remainder of doubles is a call; this is two multiplications.
+  const high = Math.floor(pointer / 0x100000000);
+  words[at] = pointer - high * 0x100000000;
+  words[at + 1] = high;
 }
 
 /** Receives up to 64 datagrams. The kernel writes namelen and controllen 0 back as it found them: nothing to reset. */
@@ -141,16 +146,30 @@ export class TxBatch extends Batch {
 
   /** True when this was the first one: the wire then notes the batch as dirty. A full batch leaves at once. */
   commit(len: number, dstIp: number, dstPort: number): boolean {
-    const i = this.count;
-    this.names[i * 4] = 2 | (bswap16(dstPort) << 16);
-    this.names[i * 4 + 1] = bswap32(dstIp);
+    this.#name(dstIp, dstPort);
     return this.add(len);
   }
 
+  /** The same, and after it `more` bytes at address `at`. */
+  commitWith(len: number, at: number, more: number, dstIp: number, dstPort: number): boolean {
+    const v = this.count * IOVECS_WORDS;
+    this.#name(dstIp, dstPort);
+    putPointer(this.iovecs, v + 4, at);
+    this.iovecs[v + 6] = more;
+    return this.add(len, 2);
+  }
+
+  #name(dstIp: number, dstPort: number): void {
+    const i = this.count;
+    this.names[i * 4] = 2 | (bswap16(dstPort) << 16);
+    this.names[i * 4 + 1] = bswap32(dstIp);
+  }
+
   /** The slot whose name is written already. */
-  protected add(len: number): boolean {
+  protected add(len: number, iovecs = 1): boolean {
     const i = this.count++;
-    this.iovecs[i * 4 + 2] = len + this.#headroom;
+    this.iovecs[i * IOVECS_WORDS + 2] = len + this.#headroom;
+    this.headers[i * HEADER_WORDS + IOVLEN_WORD] = iovecs;
     if (this.count === BATCH) {
       this.flush();
       return false;

@@ -17,8 +17,6 @@ export const IPPROTO_IP = 0;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
-/** raw(7): implies IP_HDRINCL; sends only. */
-export const IPPROTO_RAW = 255;
 
 export const SOL_SOCKET = 1;
 export const SO_SNDBUF = 7;
@@ -68,6 +66,7 @@ export const EPOLL_DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, addr: number, len: number): number;
+  connect(fd: number, addr: number, len: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, len: number): number;
   getsockopt(fd: number, level: number, name: number, value: number, len: number): number;
   getsockname(fd: number, addr: number, len: number): number;
@@ -100,6 +99,7 @@ function bindAll(): Libc {
   return {
     socket: fn<'socket'>('int socket(int, int, int)'),
     bind: fn<'bind'>('int bind(int, intptr_t, uint32_t)'),
+    connect: fn<'connect'>('int connect(int, intptr_t, uint32_t)'),
     setsockopt: fn<'setsockopt'>('int setsockopt(int, int, int, intptr_t, uint32_t)'),
     getsockopt: fn<'getsockopt'>('int getsockopt(int, int, int, intptr_t, intptr_t)'),
     getsockname: fn<'getsockname'>('int getsockname(int, intptr_t, intptr_t)'),

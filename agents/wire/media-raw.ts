@@ -1,6 +1,6 @@
 /**
  * Media ports by a ring and a raw socket: the ring receives every datagram of the port range (packet-ring.ts), the raw
- * socket sends with IP and UDP headers that we write. So thousands of legs share batches, as if they were one socket,
+ * socket sends with UDP headers that we write. So thousands of legs share batches, as if they were one socket,
  * and still have ports of their own. Needs CAP_NET_RAW (packet(7), raw(7)).
  *
  *   kernel --(BPF: UDP to our address, port within the range)--> ring --drain--> sink
@@ -11,17 +11,16 @@
  */
 import { BATCH, type ErrorQueue, type RxBatch, STRIDE, TxBatch } from './batch.js';
 import { IcmpErrors } from './icmp-errors.js';
-import { bswap16, bswap32, EMFILE, ENFILE, IPPROTO_RAW, IPPROTO_UDP, libc, SOCK_RAW } from './libc.js';
+import { bswap16, EMFILE, ENFILE, libc } from './libc.js';
 import { PacketRing, type RingSink } from './packet-ring.js';
 import { type Hold, type PairHolder, PairPool } from './pair-pool.js';
-import { bindError, filter, openSocket, openUdp, setBuffers } from './socket.js';
-import type { MediaPorts, MediaRange, MediaSink, WireCounters } from './types.js';
+import { bindError, dropAll, openRawUdp, openUdp, setBuffers } from './socket.js';
+import type { Gather, MediaPorts, MediaRange, MediaSink, WireCounters } from './types.js';
 
-const IP_BYTES = 20;
 const UDP_BYTES = 8;
-/** Payload on a cache line of its own; the headers end where it begins. */
+/** Payload on a cache line of its own; the header ends where it begins. */
 const PAYLOAD_AT = 64;
-const IP_WORD = (PAYLOAD_AT - IP_BYTES - UDP_BYTES) / 4;
+const UDP_WORD = (PAYLOAD_AT - UDP_BYTES) / 4;
 const STRIDE_WORDS = STRIDE / 4;
 /** At most so many packets per poll: about 20 ms of work. A longer turn would only lose them later. */
 const TURN_PACKETS = 8192;
@@ -39,11 +38,12 @@ export class RawMedia implements MediaPorts, PairHolder {
   readonly #counters: WireCounters;
   readonly #pool: PairPool;
   readonly #holders = new Int32Array(65536).fill(-1);
-  readonly #dropAll = filter([[0x06, 0, 0, 0]]);
+  readonly #dropAll = dropAll();
   readonly #markDirty: (batch: TxBatch) => void;
   readonly #onClose: (media: RawMedia) => void;
   #handled = 0;
-  #id = 0;
+  /** Kept, so that it is not freed under the kernel. */
+  #lent: { bytes: Uint8Array; at: number } = { bytes: new Uint8Array(0), at: 0 };
   #closed = false;
 
   constructor(
@@ -64,7 +64,7 @@ export class RawMedia implements MediaPorts, PairHolder {
     this.#onClose = shared.onClose;
     // First what fails when the address is not this machine's: a ring takes any.
     this.errors = new IcmpErrors(range, shared.rx);
-    const sender = openSocket(SOCK_RAW, IPPROTO_RAW);
+    const sender = openRawUdp(range.ip);
     if (sender < 0) {
       this.errors.close();
       throw bindError(-sender, range.ip, range.portMin);
@@ -82,14 +82,9 @@ export class RawMedia implements MediaPorts, PairHolder {
       this.#handled++;
       sink(bytes, off, len, localPort, srcIp, srcPort, nowUs);
     };
-    this.batch = new TxBatch(sender, shared.counters, shared.errors, PAYLOAD_AT, IP_BYTES + UDP_BYTES);
+    this.batch = new TxBatch(sender, shared.counters, shared.errors, PAYLOAD_AT, UDP_BYTES);
     this.tx = this.batch.bytes;
     this.#words = this.batch.words;
-    for (let i = 0; i < BATCH; i++) {
-      const w = i * STRIDE_WORDS + IP_WORD;
-      this.#words[w + 2] = 64 | (IPPROTO_UDP << 8); // TTL, protocol; the kernel writes the checksum (raw(7))
-      this.#words[w + 3] = bswap32(range.ip);
-    }
     this.#pool = new PairPool(range, this);
   }
 
@@ -104,16 +99,25 @@ export class RawMedia implements MediaPorts, PairHolder {
   }
 
   commit(len: number, srcPort: number, dstIp: number, dstPort: number): void {
-    const w = this.batch.count * STRIDE_WORDS + IP_WORD;
-    const words = this.#words;
-    // Identification: the kernel would hash for one if it were 0 (RFC 6864: of no meaning unless fragmented).
-    this.#id = (this.#id + 1) & 0x7fff;
-    words[w] = 0x45 | (bswap16(IP_BYTES + UDP_BYTES + len) << 16);
-    words[w + 1] = this.#id | 0x8000;
-    words[w + 4] = bswap32(dstIp);
-    words[w + 5] = bswap16(srcPort) | (bswap16(dstPort) << 16);
-    words[w + 6] = bswap16(UDP_BYTES + len); // checksum 0: none (RFC 768)
+    this.#head(len, srcPort, dstPort);
     if (this.batch.commit(len, dstIp, 0)) this.#markDirty(this.batch);
+  }
+
+  readonly gather: Gather = {
+    lend: (bytes) => {
+      this.#lent = { bytes, at: libc().address(bytes) };
+    },
+    commit: (len, off, more, srcPort, dstIp, dstPort) => {
+      this.#head(len + more, srcPort, dstPort);
+      if (this.batch.commitWith(len, this.#lent.at + off, more, dstIp, 0)) this.#markDirty(this.batch);
+    },
+  };
+
+  #head(len: number, srcPort: number, dstPort: number): void {
+    const w = this.batch.count * STRIDE_WORDS + UDP_WORD;
+    const words = this.#words;
+    words[w] = bswap16(srcPort) | (bswap16(dstPort) << 16);
+    words[w + 1] = bswap16(UDP_BYTES + len); // checksum 0: none (RFC 768)
   }
 
   /** Called in every turn. Returns datagrams handled. */

@@ -15,6 +15,7 @@ import {
   IP_RECVERR,
   IPPROTO_IP,
   IPPROTO_IPV6,
+  IPPROTO_UDP,
   IPV6_RECVERR,
   IPV6_V6ONLY,
   libc,
@@ -28,6 +29,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
+  SOCK_RAW,
   SOCKADDR_BYTES,
   SOCKADDR6_BYTES,
   SOL_SOCKET,
@@ -45,17 +47,21 @@ export function openSocket(type: number, protocol: number, domain = AF_INET): nu
   return fd < 0 ? -libc().errno() : fd;
 }
 
+/** Into `scratch`; its length. */
+function putAddress(ip: number, port: number): number {
+  scratch.fill(0);
+  if (isIp6(ip)) {
+    putName6(words, 0, ip, port);
+    return SOCKADDR6_BYTES;
+  }
+  scratch[0] = AF_INET | (bswap16(port) << 16);
+  scratch[1] = bswap32(ip);
+  return SOCKADDR_BYTES;
+}
+
 /** 0, or the errno. */
 export function bindSocket(fd: number, ip: number, port: number): number {
-  scratch.fill(0);
-  let length = SOCKADDR_BYTES;
-  if (isIp6(ip)) {
-    length = SOCKADDR6_BYTES;
-    putName6(words, 0, ip, port);
-  } else {
-    scratch[0] = AF_INET | (bswap16(port) << 16);
-    scratch[1] = bswap32(ip);
-  }
+  const length = putAddress(ip, port);
   return libc().bind(fd, libc().address(scratch), length) < 0 ? libc().errno() : 0;
 }
 
@@ -72,6 +78,27 @@ export function openUdp(ip: number, port: number, filter?: Filter): number {
   if (isIp6(ip)) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (filter) attachFilter(fd, filter);
   const errno = bindSocket(fd, ip, port);
+  if (errno === 0) return fd;
+  libc().close(fd);
+  return -errno;
+}
+
+/** Nobody sends from here, so a socket that is connected to it receives nothing (raw(7): both addresses must match). */
+const NOBODY = 0x7ffffffe;
+
+/**
+ * A raw socket that sends UDP from `ip` with headers of the caller's, and receives nothing. Or -errno. The kernel writes the IP
+ * header: with IP_HDRINCL it would look for the route of every packet anew (FLOWI_FLAG_KNOWN_NH), a tenth of the price.
+ */
+export function openRawUdp(ip: number): number {
+  const fd = openSocket(SOCK_RAW, IPPROTO_UDP);
+  if (fd < 0) return fd;
+  attachFilter(fd, dropAll());
+  let errno = bindSocket(fd, ip, 0);
+  if (errno === 0) {
+    const length = putAddress(NOBODY, 0);
+    if (libc().connect(fd, libc().address(scratch), length) < 0) errno = libc().errno();
+  }
   if (errno === 0) return fd;
   libc().close(fd);
   return -errno;
@@ -123,6 +150,11 @@ export function filter(instructions: readonly (readonly [code: number, jt: numbe
   fprog[0] = BigInt(instructions.length);
   fprog[1] = BigInt(libc().address(program));
   return { program, fprog };
+}
+
+/** Whatever comes is dropped before it is queued. */
+export function dropAll(): Filter {
+  return filter([[0x06, 0, 0, 0]]);
 }
 
 export function attachFilter(fd: number, f: Filter): void {

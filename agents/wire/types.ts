@@ -59,11 +59,21 @@ export type Lost = (ip: number, port: number, why: string, nowUs: number) => voi
 
 export type MediaPortsKind = 'raw' | 'sockets' | 'dgram' | 'memory';
 
+/** Sends bytes from where they lie, behind a header in the slot: what never changes is not copied for each packet. */
+export interface Gather {
+  /** Bytes that may be sent so. They must stay what they are until the next flush. */
+  lend(bytes: Uint8Array): void;
+  /** `len` bytes of the slot, then lent[off, off + more). */
+  commit(len: number, off: number, more: number, srcPort: number, dstIp: number, dstPort: number): void;
+}
+
 /** Many UDP ports on one address. Ports come in pairs: even for RTP, the next odd for RTCP (RFC 3550 11). */
 export interface MediaPorts {
   readonly kind: MediaPortsKind;
   readonly ip: number;
   readonly tx: Uint8Array;
+  /** Where the system can do it. */
+  readonly gather?: Gather;
   /** Takes a pair; returns the even port, or 0 when the range is used up or the system refuses another socket. */
   openPair(): number;
   closePair(evenPort: number): void;
