@@ -17,10 +17,10 @@ export function rtpQuality(value: string): Readings {
   return out;
 }
 
-/** AMI's blocks of `Key: value` lines, cut out of a stream of text. */
+/** AMI's blocks of `Key: value` lines, cut out of a stream of text; what a command printed comes in `Output:` lines. */
 export class AmiReader {
   #text = '';
-  constructor(private readonly take: (message: Map<string, string>) => void) {}
+  constructor(private readonly take: (message: Map<string, string>, output: string) => void) {}
 
   push(chunk: string): void {
     this.#text += chunk;
@@ -30,11 +30,14 @@ export class AmiReader {
       const block = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 4);
       const message = new Map<string, string>();
+      const output: string[] = [];
       for (const line of block.split('\r\n')) {
         const at = line.indexOf(': ');
-        if (at > 0) message.set(line.slice(0, at), line.slice(at + 2));
+        if (at <= 0) continue;
+        if (line.startsWith('Output: ')) output.push(line.slice(at + 2));
+        else message.set(line.slice(0, at), line.slice(at + 2));
       }
-      this.take(message);
+      this.take(message, output.join('\n'));
     }
   }
 }

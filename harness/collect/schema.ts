@@ -8,6 +8,8 @@
  *   registrations.parquet  one row per attempt to register: agents/registration-record.ts, plus outcome_name, reason_name; only with phones
  *   webphones.parquet  one row per leg of a webphone, as in legs.parquet; webphone_registrations.parquet as registrations.parquet; only with webphones
  *   telemetry.parquet  TelemetryRow: what the platform said of itself
+ *   cdrs.parquet       CdrRecord (collect/cdrs.ts): what the platform billed; only where its records could be read
+ *   logs.parquet       LogRecord: the platform's own log lines; only of a stack
  *   frames.parquet     FrameRow: the generator's counters, once a second and worker
  *   verdict.json       deadair.verdict/1
  *   report.html, junit.xml, summary.md
@@ -16,7 +18,7 @@
 /** One reading. Cumulative counters end in `_total`; everything else is a gauge at that instant. */
 export interface TelemetryRow {
   tMs: number;
-  /** nat, edge, node, relay, trunk, cdr, registrar */
+  /** nat, edge, node, relay, trunk, cdr, registrar, cpu, host, db, queue, net, pulse */
   source: string;
   /** node-1, trunk-2, ... */
   instance: string;
@@ -27,11 +29,12 @@ export interface TelemetryRow {
 /**
  * The embedded platform's metrics, `source: metric, ...`:
  *   nat:   sessions, sessions_max, refused_total (flows dropped at a full table), expired_total, no_session_total (inbound, no entry)
- *   edge:  requests_total, no_node_total, stray_in_dialog_total (no transaction or dialog known at the node: 481)
+ *   edge:  requests_total, no_node_total, stray_in_dialog_total (no transaction or dialog known at the node: 481), capped_total (a tenant's limit)
  *   node:  calls, threads_busy, threads_max, inbox_depth, inbox_dropped_total, rtp_timeout_total, session_expired_total
  *   relay: ports_used, ports_max, alloc_failed_total, unanchored_total (SDP passed on without an audio path)
  *   trunk: calls, attempts_total, rejected_total (503s that the node got from it), queue_depth (INVITEs that wait for their pace)
- *   cdr:   pending, committed_total, oldest_pending_ms, commit_ms (last), dropped_total
+ *   cpu:   throttled_ms_total, backlog, dropped_total (packets that the relay's share of the processor was not enough for)
+ *   cdr:   pending, pending_max, committed_total, oldest_pending_ms, commit_ms (last), dropped_total
  * and where phones register
  *   registrar: registers_total, ok_total, challenged_total, stale_total, refused_total (503 of its limit), limit_per_s, forbidden_total,
  *          rejected_total, retransmits_total (seen), bindings, expired_total, threads_busy, threads_max, inbox_depth, inbox_max,
@@ -45,6 +48,19 @@ export interface TelemetryRow {
  *          closed_by_timeout_total (RTPengine)
  *   nat:   sessions, sessions_max, refused_total (packets that found the table full)
  *   node:  calls, legs_total (channels that ended), and of those rtp_received_total, rtp_sent_total, rtp_lost_total (Asterisk)
+ */
+/**
+ * And of the machines under them (host also where nothing is in Docker):
+ *   cpu:   cpu_ms_total, wait_ms_total (threads that were runnable and did not run), throttled_ms_total, periods_total,
+ *          throttled_periods_total, memory_bytes; instance: a service, or `deadair` for our own process
+ *   host:  cpus, busy_ms_total, idle_ms_total, steal_ms_total, running (threads that run or want to), load1, pressure_ms_total (PSI)
+ *   net:   conntrack, conntrack_drops_total, udp_received_total, udp_dropped_total (full receive buffers): of a service's network namespace
+ *   edge:  dialogs, dialogs_early, replies_5xx_total, replies_4xx_total, nodes_up, nodes_down, limited_total, memory_used, memory_max
+ *   node:  taskprocessor_depth (the longest queue), reloads_total, hangups_total, hangups_abnormal_total; cdr: pending, pending_max
+ *   db:    active, waiting, locks_waiting, connections, connections_max, commits_total, rollbacks_total
+ *   queue: length, pending, latency_ms (Redis)
+ *   pulse: options_ms, options_waiting_ms, options_failed_total, sql_ms, sql_waiting_ms, sql_failed_total: probes of our own, by what
+ *          they are sent to; waiting: how long the present one has had no answer
  */
 /** Those that a run of calls wants. */
 export const TELEMETRY_SOURCES = ['nat', 'edge', 'node', 'relay', 'trunk', 'cdr'] as const;

@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { CDR_COLUMNS, type CdrRecord, LOG_COLUMNS, type LogRecord } from './cdrs.js';
 import { type Column, LEG_COLUMNS, type Leg, NAME_COLUMNS, namesOf } from './legs.js';
 import { makeDir } from './make-dir.js';
 import {
@@ -46,6 +47,16 @@ function addLegTo(table: ColumnTable, leg: Leg): void {
   for (let n = 0; n < names.length; n++) table.setText(width + n, row, names[n]!);
 }
 
+/** A record whose keys are the columns' names. */
+function addTo(table: ColumnTable, columns: readonly Column[], record: object): void {
+  const row = table.addRow();
+  for (const [c, { name, type }] of columns.entries()) {
+    const value = (record as Record<string, string | number>)[name]!;
+    if (type === 'VARCHAR') table.setText(c, row, String(value));
+    else table.setNumber(c, row, Number(value));
+  }
+}
+
 function addRegistrationTo(table: ColumnTable, registration: Registration): void {
   const row = table.addRow();
   const width = REGISTRATION_COLUMNS.length;
@@ -67,6 +78,8 @@ export class RunStore {
   #registrations: ColumnTable | null = null;
   #webphoneLegs: ColumnTable | null = null;
   #webphoneRegistrations: ColumnTable | null = null;
+  #cdrs: ColumnTable | null = null;
+  #logs: ColumnTable | null = null;
   readonly #telemetry = new ColumnTable(TELEMETRY_COLUMNS);
   readonly #frames = new ColumnTable(FRAME_COLUMNS);
 
@@ -113,6 +126,17 @@ export class RunStore {
     this.#frames.setNumber(3, row, r.value);
   }
 
+  /** What the platform billed; called with none, it says that its records were read and that there are none. */
+  addCdrs(records: Iterable<CdrRecord>): void {
+    this.#cdrs ??= new ColumnTable(CDR_COLUMNS);
+    for (const record of records) addTo(this.#cdrs, CDR_COLUMNS, record);
+  }
+
+  addLogs(records: Iterable<LogRecord>): void {
+    this.#logs ??= new ColumnTable(LOG_COLUMNS);
+    for (const record of records) addTo(this.#logs, LOG_COLUMNS, record);
+  }
+
   writeJson(name: string, value: unknown): void {
     writeFileSync(join(this.runDir, name), `${JSON.stringify(value, null, 2)}\n`);
   }
@@ -135,6 +159,8 @@ export class RunStore {
       await this.#webphoneRegistrations?.copyTo(connection, 'webphone_registrations');
       await this.#telemetry.copyTo(connection, 'telemetry');
       await this.#frames.copyTo(connection, 'frames');
+      await this.#cdrs?.copyTo(connection, 'cdrs');
+      await this.#logs?.copyTo(connection, 'logs');
       const write = (table: string, order: string): Promise<unknown> =>
         connection.run(
           `COPY (SELECT * FROM ${table} ORDER BY ${order}) TO ${quoted(join(this.runDir, `${table}.parquet`))}
@@ -145,6 +171,8 @@ export class RunStore {
       if (this.#registrations !== null) await write('registrations', asAttempts);
       if (this.#webphoneLegs !== null) await write('webphones', asCalls);
       if (this.#webphoneRegistrations !== null) await write('webphone_registrations', asAttempts);
+      if (this.#cdrs !== null) await write('cdrs', '"startMs", "callId", callee, instance');
+      if (this.#logs !== null) await write('logs', '"tMs", instance, line');
       await write('telemetry', '"tMs", source, instance, metric, value');
       await write('frames', '"tMs", worker, name, value');
       connection.closeSync();

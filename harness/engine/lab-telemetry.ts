@@ -1,98 +1,143 @@
 import { AMI_PORT, AsteriskReader } from '../collect/asterisk.js';
+import { AsteriskCore, type NodeReadings } from '../collect/asterisk-core.js';
+import { engineReadings, GroupReader } from '../collect/cgroup.js';
+import { readEdge } from '../collect/kamailio.js';
+import { readNamespace } from '../collect/namespace.js';
+import { type DatabaseAddress, PostgresReader, SqlPulse } from '../collect/postgres.js';
+import { OptionsPulse } from '../collect/pulse.js';
+import { RedisReader } from '../collect/redis.js';
 import { routerReadings } from '../collect/router.js';
 import { type Readings, readRelay } from '../collect/rtpengine.js';
-import type { RunStore } from '../collect/store.js';
 import type { StartedStack } from '../lab/docker/started.js';
+import type { Role, ServiceSpec } from '../lab/docker/types.js';
+import { machineSources, type Source } from './telemetry.js';
 
-const EVERY_MS = 1_000;
 const RELAY_METRICS_PORT = 2225;
-/** docker/stacks/asterisk/manager.conf: may read what channels counted, and do nothing. */
-const AMI_USER = 'deadair-rtp';
-const AMI_SECRET = 'deadair-rtp';
+const SIP_PORT = 5060;
+const REDIS_PORT = 6379;
+/** docker/stacks/asterisk/manager.conf: one may read what channels counted and nothing else, the other looks at queues. */
+const AMI_COUNTS = 'deadair-rtp';
+const AMI_CORE = 'deadair';
+/** The stream of call records and its reader (docker/cdr-writer). */
+const STREAM = 'cdr';
+const READERS = 'writer';
+const DATABASE = { port: 5432, user: 'pbx', password: 'pbx', database: 'pbx' };
 
-interface Source {
-  source: string;
-  instance: string;
-  read(): Promise<Readings | null> | Readings | null;
-  close(): void;
+const nothing = (): void => undefined;
+
+interface Part {
+  service: ServiceSpec;
+  /** Its addresses; host and containers are one machine, so they are in reach though the networks are internal. */
+  hosts: string[];
+  /** A process of its, seen from here; 0: not on this machine. */
+  pid: number;
 }
 
-/**
- * What the parts of a stack say of themselves, once a second, on the run's clock. A part that does not answer leaves a gap.
- * Host and containers are one machine, so their addresses on internal networks are in reach.
- */
-export class LabTelemetry {
-  readonly #sources: Source[];
-  readonly #seen = new Set<string>();
-  #nextMs = 0;
-  #busy: Promise<void> = Promise.resolve();
-  #pending = false;
+/** What the parts of a stack can be asked, each found by its role. A part that is not there has no source, and is said to be missing. */
+export async function labSources(stack: StartedStack, tag: string, nowMs: () => number): Promise<Source[]> {
+  const parts: Part[] = await Promise.all(
+    stack.spec.services.map(async (service) => ({
+      service,
+      hosts: [...(await stack.addresses(service)).values()],
+      pid: await stack.pid(service),
+    })),
+  );
+  const withRole = (role: Role): Part[] => parts.filter((p) => p.service.labels['deadair.role'] === role);
+  return [
+    ...machineSources().filter((s) => s.source === 'host'),
+    ...parts.flatMap((part) => machineOf(stack, part)),
+    ...withRole('relay').map(relaySource),
+    ...withRole('node').flatMap(nodeSources),
+    ...withRole('nat').map((part) => natSource(stack, part)),
+    ...withRole('edge').flatMap((part) => edgeSources(part, tag, nowMs)),
+    ...withRole('database').flatMap((part) => databaseSources(part, withRole('proxy')[0], nowMs)),
+    ...withRole('queue').flatMap((part) => queueSource(part, nowMs)),
+  ];
+}
 
-  private constructor(
-    sources: Source[],
-    private readonly store: RunStore,
-  ) {
-    this.#sources = sources;
-  }
+/** Where a stack's database is, for whoever reads its records; null: it has none. */
+export async function databaseOf(stack: StartedStack): Promise<DatabaseAddress | null> {
+  const service = stack.withRole('database')[0];
+  const host = service === undefined ? undefined : [...(await stack.addresses(service)).values()][0];
+  return host === undefined ? null : { ...DATABASE, host };
+}
 
-  static async open(stack: StartedStack, store: RunStore): Promise<LabTelemetry> {
-    const sources: Source[] = [];
-    for (const service of stack.withRole('relay')) {
-      const hosts = [...(await stack.addresses(service)).values()];
-      const read = async (): Promise<Readings | null> => {
-        for (const host of hosts) {
-          const readings = await readRelay(host, RELAY_METRICS_PORT);
-          if (readings !== null) return readings;
-        }
-        return null;
-      };
-      sources.push({ source: 'relay', instance: service.name, read, close: () => undefined });
+/** Processor and network of a container. Agents are ours: their processor time is told apart from the platform's. */
+function machineOf(stack: StartedStack, { service, pid }: Part): Source[] {
+  const source = service.labels['deadair.role'] === 'agent' ? 'own' : 'cpu';
+  const group = new GroupReader(pid);
+  const read = async (): Promise<Readings | null> => group.read() ?? engineReadings(await stack.stats(service));
+  return [
+    { source, instance: service.name, read, close: nothing },
+    { source: 'net', instance: service.name, read: () => readNamespace(pid), close: nothing },
+  ];
+}
+
+function relaySource({ service, hosts }: Part): Source {
+  const read = async (): Promise<Readings | null> => {
+    for (const host of hosts) {
+      const readings = await readRelay(host, RELAY_METRICS_PORT);
+      if (readings !== null) return readings;
     }
-    for (const service of stack.withRole('node')) {
-      const host = [...(await stack.addresses(service)).values()][0];
-      if (host === undefined) continue;
-      const asterisk = new AsteriskReader(host, AMI_PORT, AMI_USER, AMI_SECRET);
-      const read = (): Readings | null => asterisk.read();
-      sources.push({ source: 'node', instance: service.name, read, close: () => asterisk.close() });
-    }
-    for (const service of stack.withRole('nat')) {
-      const read = async (): Promise<Readings | null> => routerReadings(await stack.output(service, ['nat-status']));
-      sources.push({ source: 'nat', instance: service.name, read, close: () => undefined });
-    }
-    return new LabTelemetry(sources, store);
-  }
+    return null;
+  };
+  return { source: 'relay', instance: service.name, read, close: nothing };
+}
 
-  /** Sources that answered at least once. */
-  get sources(): string[] {
-    return [...this.#seen];
-  }
+function nodeSources({ service, hosts: [host] }: Part): Source[] {
+  if (host === undefined) return [];
+  const counts = new AsteriskReader(host, AMI_PORT, AMI_COUNTS, AMI_COUNTS);
+  const core = new AsteriskCore(host, AMI_PORT, AMI_CORE, AMI_CORE);
+  let inside: NodeReadings | null = null;
+  const read = (): Readings | null => {
+    const counted = counts.read();
+    inside = core.read();
+    return counted === null && inside === null ? null : { ...counted, ...inside?.node };
+  };
+  const close = (): void => {
+    counts.close();
+    core.close();
+  };
+  const queue = (): Readings | null => (inside?.cdr.pending === undefined ? null : inside.cdr);
+  return [
+    { source: 'node', instance: service.name, read, close },
+    { source: 'cdr', instance: service.name, read: queue, close: nothing },
+  ];
+}
 
-  /** Never waits: a look that is still under way is not overtaken. */
-  poll(tMs: number): void {
-    if (tMs < this.#nextMs || this.#pending) return;
-    this.#nextMs = Math.floor(tMs / EVERY_MS) * EVERY_MS + EVERY_MS;
-    this.#busy = this.#look(tMs);
-  }
+/** The router's own rules, and what came from outside to no mapping: that ends at the router itself, on a port where nobody listens. */
+function natSource(stack: StartedStack, { service, pid }: Part): Source {
+  const read = async (): Promise<Readings | null> => {
+    const told = routerReadings(await stack.output(service, ['nat-status']));
+    const away = readNamespace(pid)?.udp_no_port_total;
+    return told === null ? null : { ...told, ...(away === undefined ? {} : { no_session_total: away }) };
+  };
+  return { source: 'nat', instance: service.name, read, close: nothing };
+}
 
-  /** The last look, with what ended since. */
-  async finish(tMs: number): Promise<void> {
-    await this.#busy;
-    await this.#look(tMs);
-    for (const source of this.#sources) source.close();
-  }
+function edgeSources({ service, hosts: [host, ...others] }: Part, tag: string, nowMs: () => number): Source[] {
+  if (host === undefined) return [];
+  // JSON-RPC listens on the inner network.
+  const inner = others.at(-1) ?? host;
+  const pulse = new OptionsPulse(host, SIP_PORT, tag, nowMs);
+  return [
+    { source: 'edge', instance: service.name, read: () => readEdge(inner, SIP_PORT), close: nothing },
+    { source: 'pulse', instance: service.name, read: () => pulse.read(), close: () => pulse.close() },
+  ];
+}
 
-  async #look(tMs: number): Promise<void> {
-    this.#pending = true;
-    await Promise.all(
-      this.#sources.map(async ({ source, instance, read }) => {
-        const readings = await read();
-        if (readings === null) return;
-        this.#seen.add(source);
-        for (const [metric, value] of Object.entries(readings)) {
-          this.store.addTelemetry({ tMs, source, instance, metric, value });
-        }
-      }),
-    );
-    this.#pending = false;
-  }
+function databaseSources({ service, hosts: [host] }: Part, proxy: Part | undefined, nowMs: () => number): Source[] {
+  if (host === undefined) return [];
+  const reader = new PostgresReader({ ...DATABASE, host });
+  const pulse = new SqlPulse({ ...DATABASE, host: proxy?.hosts[0] ?? host }, nowMs);
+  return [
+    { source: 'db', instance: service.name, read: () => reader.read(), close: () => reader.close() },
+    { source: 'pulse', instance: service.name, read: () => pulse.read(), close: () => pulse.close() },
+  ];
+}
+
+function queueSource({ service, hosts: [host] }: Part, nowMs: () => number): Source[] {
+  if (host === undefined) return [];
+  const redis = new RedisReader(host, REDIS_PORT, STREAM, READERS, nowMs);
+  return [{ source: 'queue', instance: service.name, read: () => redis.read(), close: () => redis.close() }];
 }

@@ -15,8 +15,10 @@ import type { AgentHost } from './agent-host.js';
 import { BudgetWatch } from './budget-watch.js';
 import { calleeRoom, legRoom } from './fleets.js';
 import { Gatherer } from './gather.js';
-import { LabTelemetry } from './lab-telemetry.js';
+import { harvest } from './lab-harvest.js';
+import { labSources } from './lab-telemetry.js';
 import { RemoteAgent } from './remote.js';
+import { Telemetry } from './telemetry.js';
 import type { EngineOptions } from './types.js';
 
 const SIP_PORT = 5060;
@@ -41,7 +43,8 @@ export interface LabParts {
   agents: AgentHost[];
   threads: AgentHost[];
   arrivals: Float64Array;
-  lab: { at: string; callee: 'agents' | 'target'; telemetry: LabTelemetry };
+  /** `harvest` reads what the stack leaves behind; `t0EpochMs` is the run's beginning on the wall clock. */
+  lab: { at: string; callee: 'agents' | 'target'; telemetry: Telemetry; harvest: (t0EpochMs: number) => Promise<void> };
 }
 
 /** The plan's stack stands for as long as `conduct` takes. Throws HarnessError; nothing is left then. */
@@ -61,8 +64,9 @@ export async function onStack<T>(
     agents = await lab.startAgents(plan, arrivals, gatherer);
     const { edge, callee } = lab;
     const at = `the edge ${ipToString(edge.ip)}:${edge.port} of stack ${lab.name}`;
-    const telemetry = await LabTelemetry.open(lab.stack, store);
-    const parts = { at, callee, telemetry };
+    const tag = randomInt(2 ** 40).toString(16);
+    const telemetry = new Telemetry(await labSources(lab.stack, tag, () => performance.now()), store);
+    const parts = { at, callee, telemetry, harvest: (t0: number) => harvest(lab.stack, store, t0) };
     return await conduct({ gatherer, watch, platform: null, agents, threads: agents, arrivals, lab: parts });
   } finally {
     await Promise.all(agents.map((agent) => agent.stop()));

@@ -14,6 +14,7 @@ import { UdpDrops } from '../collect/udp-drops.js';
 import { HarnessError } from '../errors.js';
 import type { Certificate } from '../lab/certificate.js';
 import { type Addresses, addressesOf, BLOCKS } from '../lab/embedded/addresses.js';
+import { readCdrFile } from '../lab/embedded/cdr-read.js';
 import { SAMPLE_CAPACITY } from '../lab/embedded/worker-limits.js';
 import { arrivalInstants } from '../plan/arrivals.js';
 import { hostPortOf } from '../plan/host.js';
@@ -21,15 +22,16 @@ import type { RunPlan } from '../plan/types.js';
 import { plannedUsers, type UserRow } from '../plan/users.js';
 import type { AgentHost } from './agent-host.js';
 import { BudgetWatch } from './budget-watch.js';
+import { billedBy } from './cdrs.js';
 import { FaultSchedule } from './faults.js';
 import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 
 import { onStack } from './lab.js';
-import type { LabTelemetry } from './lab-telemetry.js';
 
 import { certificateFor, platformStreams, refuseStreams, streamPlan, warningsOf } from './streams.js';
 
+import { machineSources, Telemetry } from './telemetry.js';
 import { letGo, Thread } from './threads.js';
 import type { EngineOptions, EngineOutcome } from './types.js';
 import { WebphoneRun } from './webphones.js';
@@ -148,7 +150,12 @@ export interface Parts {
   threads: AgentHost[];
   arrivals: Float64Array;
   /** Of a stack in Docker: where calls go, and whether the called parties are ours. */
-  lab?: { at: string; callee: EngineOutcome['callee']; telemetry: LabTelemetry };
+  lab?: {
+    at: string;
+    callee: EngineOutcome['callee'];
+    telemetry: Telemetry;
+    harvest: (t0EpochMs: number) => Promise<void>;
+  };
 }
 
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
@@ -167,6 +174,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   const clockMs = (): number => (monotonicUs() - t0Us) / 1000;
   const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
   const drops = plan.target.kind === 'sip' ? dropsAt(plan.target) : null;
+  const telemetry = parts.lab?.telemetry ?? new Telemetry(machineSources(), store);
   let interrupted: string | null = null;
   let aborted: AbortRecord | null = null;
   let silent: string | null = null;
@@ -178,7 +186,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     gatherer.poll(tMs);
     webphones?.poll();
     drainTelemetry(platform, store, faults);
-    parts.lab?.telemetry.poll(tMs);
+    telemetry.poll(tMs);
     if (drops !== null && plan.registrations !== undefined) readDrops(drops, tMs, store);
     const totals = gatherer.totals(plan.registrations?.phones);
     if (tMs > 0) options.onProgress?.({ tMs, endMs, ...totals, bad: watch.live.bad() });
@@ -206,8 +214,11 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   await Promise.all([...agents, webphones?.thread].map((t) => t?.stop()));
   for (const [i, agent] of agents.entries()) noteDeath(gatherer, i, agent, options);
   const durationMs = clockMs();
-  await parts.lab?.telemetry.finish(durationMs);
+  await telemetry.finish(durationMs);
+  await parts.lab?.harvest(Date.now() - clockMs());
   if (platform !== null) await platform.thread.stop();
+  const billed = platform === null ? null : readCdrFile(join(store.runDir, CDR_FILE));
+  if (billed !== null) store.addCdrs(billedBy(billed));
   drainTelemetry(platform, store, faults);
   faults.finish();
   const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
@@ -225,7 +236,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
     },
     interrupted,
     aborted,
-    sources: parts.lab?.telemetry.sources ?? [...new Set(platform?.metrics.map((m) => m.source) ?? [])],
+    sources: [...new Set([...(platform?.metrics.map((m) => m.source) ?? []), ...telemetry.seen])],
     callee: parts.lab?.callee ?? (answersOf(plan) ? 'agents' : 'target'),
     silent,
   };

@@ -15,6 +15,7 @@ import type { RunPlan } from '../plan/types.js';
 import { plannedUsers } from '../plan/users.js';
 import { subSeed } from '../prng.js';
 import { BudgetWatch } from './budget-watch.js';
+import { billedBy } from './cdrs.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { OutageWatch } from './outage-watch.js';
@@ -119,6 +120,7 @@ export function runSimulated(
     if (interrupted !== null || aborted !== null || world.nowUs >= endUs || fleets.every((f) => f.idle)) break;
   }
   const endMs = (world.nowUs - t0Us) / 1000;
+  store.addCdrs(billedBy(cdr.rows));
   for (const watch of watches) store.appendFault(watch.finish(endMs));
   const load = gatherer.finish(endMs);
   const media = plan.call.media === 'rtp' ? 'memory' : 'none';

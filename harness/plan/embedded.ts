@@ -33,8 +33,8 @@ export const embeddedParams = {
   }),
   'edge.drops': choice('nothing', {
     platform: true,
-    choices: ['nothing', 'UPDATE'],
-    doc: 'UPDATE: as a firewall with a SIP helper that does not know the method (RFC 3311) and drops it',
+    choices: ['nothing', 'UPDATE', 'ACK'],
+    doc: 'UPDATE: as a firewall with a SIP helper that does not know the method (RFC 3311); ACK: the way to the Contact is cut',
   }),
   nodes: integer(2, { platform: true, min: 1, max: 64, doc: 'PBX nodes behind the edge' }),
   'node.threads': integer(16, { platform: true, min: 1, max: 1024, doc: 'signalling threads of one node' }),
@@ -56,6 +56,16 @@ export const embeddedParams = {
     choices: ['reject', 'relay-anyway'],
     doc: 'without a free port: answer 503, or pass the SDP on and leave the call without an audio path',
   }),
+  'relay.packetsPerS': integer(0, {
+    platform: true,
+    unit: 'packets/s',
+    doc: 'what the processor time that its neighbours leave the relay is enough for; a call has 100; 0 = all',
+  }),
+  tenantCap: integer(0, {
+    platform: true,
+    unit: 'calls',
+    doc: 'calls at once from one site; the next gets 486; 0 = no limit',
+  }),
   'trunk.count': integer(1, { platform: true, min: 1, max: 16, doc: 'carrier trunks, tried in order after a 503' }),
   'trunk.cps': integer(0, { platform: true, unit: 'INVITEs/s', doc: 'what one trunk accepts in a second; 0 = all' }),
   'trunk.channels': integer(0, { platform: true, unit: 'calls', doc: 'calls at once on one trunk; 0 = no limit' }),
@@ -70,6 +80,11 @@ export const embeddedParams = {
     doc: 'inline: the thread that ends a call waits for the commit',
   }),
   'cdr.queueLimit': integer(10_000, { platform: true, unit: 'rows', min: 1, doc: 'rows that wait for the database' }),
+  'cdr.onFull': choice('drop', {
+    platform: true,
+    choices: ['drop', 'stop'],
+    doc: 'at the queue limit: drop = the row is lost, stop = the nodes hear nothing until rows are worked off',
+  }),
 } satisfies Params;
 
 export function embeddedConfig(p: Resolved<typeof embeddedParams>): EmbeddedConfig {
@@ -87,10 +102,11 @@ export function embeddedConfig(p: Resolved<typeof embeddedParams>): EmbeddedConf
       inboxLimit: p['node.inboxLimit'],
       rtpTimeoutMs: p['node.rtpTimeoutMs'],
     },
-    relay: { ports: p['relay.ports'], onExhausted: p['relay.onExhausted'] },
+    relay: { ports: p['relay.ports'], onExhausted: p['relay.onExhausted'], packetsPerS: p['relay.packetsPerS'] },
     trunks: Array.from({ length: p['trunk.count'] }, () => ({ cps: p['trunk.cps'], channels: p['trunk.channels'] })),
     pacingCps: p.pacingCps,
-    cdr: { mode: p['cdr.mode'], queueLimit: p['cdr.queueLimit'] },
+    cdr: { mode: p['cdr.mode'], queueLimit: p['cdr.queueLimit'], onFull: p['cdr.onFull'] },
+    tenantCap: p.tenantCap,
   };
 }
 

@@ -138,14 +138,23 @@ const platform = z.strictObject({
   edge: z.strictObject({
     dispatch: z.enum(['round-robin', 'call-id-hash']),
     inDialog: z.enum(['route', 'dispatch']).exactOptional(),
-    drops: z.enum(['nothing', 'UPDATE']).exactOptional(),
+    drops: z.enum(['nothing', 'UPDATE', 'ACK']).exactOptional(),
   }),
   nodes: count.min(1),
   node: z.strictObject({ threads: count.min(1), inboxLimit: count.min(1), rtpTimeoutMs: ms }),
-  relay: z.strictObject({ ports: count.max(60_000), onExhausted: z.enum(['reject', 'relay-anyway']) }),
+  relay: z.strictObject({
+    ports: count.max(60_000),
+    onExhausted: z.enum(['reject', 'relay-anyway']),
+    packetsPerS: count.exactOptional(),
+  }),
+  tenantCap: count.exactOptional(),
   trunks: z.array(z.strictObject({ cps: z.number().min(0), channels: count })).min(1),
   pacingCps: z.number().min(0),
-  cdr: z.strictObject({ mode: z.enum(['inline', 'queue']), queueLimit: count.min(1) }),
+  cdr: z.strictObject({
+    mode: z.enum(['inline', 'queue']),
+    queueLimit: count.min(1),
+    onFull: z.enum(['drop', 'stop']).exactOptional(),
+  }),
   registrar: registrar.exactOptional(),
 });
 

@@ -101,6 +101,8 @@ export interface RelayConfig {
   ports: number;
   /** No port left: answer 503, or relay the SDP unchanged (calls then have no audio path). */
   onExhausted: 'reject' | 'relay-anyway';
+  /** Packets a second that its share of the processor is enough for; 0 or absent = all. */
+  packetsPerS?: number;
 }
 
 export interface TrunkConfig {
@@ -138,7 +140,7 @@ export interface EmbeddedConfig {
     /** Requests within a call: to the node in their route set (the default), or dispatched anew. */
     inDialog?: 'route' | 'dispatch';
     /** A method that does not get through. */
-    drops?: 'nothing' | 'UPDATE';
+    drops?: 'nothing' | 'UPDATE' | 'ACK';
   };
   nodes: number;
   node: NodeConfig;
@@ -148,7 +150,14 @@ export interface EmbeddedConfig {
   /** INVITEs a second that the platform lets out to the trunks, smoothed by a queue; 0 = as they come. */
   pacingCps: number;
   /** inline: the thread that ends a call waits for the commit. queue: rows wait in memory, calls do not. */
-  cdr: { mode: 'inline' | 'queue'; queueLimit: number };
+  cdr: {
+    mode: 'inline' | 'queue';
+    queueLimit: number;
+    /** drop (the default): the row is lost. stop: the nodes hear nothing until rows are worked off. */
+    onFull?: 'drop' | 'stop';
+  };
+  /** Calls at once from one site; 0 or absent = no limit. */
+  tenantCap?: number;
   /** Without it nothing listens for REGISTER. */
   registrar?: RegistrarConfig;
 }

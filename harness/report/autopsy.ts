@@ -10,6 +10,7 @@ import { audioStrips } from './audio-strip.js';
 import { dialogFacts } from './dialog-log.js';
 import { duration, printable } from './format.js';
 import { ladderText } from './ladder.js';
+import { logLinesOf } from './platform-log.js';
 import { readingsAround } from './readings.js';
 import { at, audioOf, momentsOf, n } from './timeline.js';
 
@@ -106,6 +107,7 @@ async function story(run: OpenRun, row: Row, causes: readonly CauseFinding[]): P
   const decided = at(row, 'answered_ms') ?? at(row, 'caller_rejectedMs') ?? end;
   for (const tMs of new Set([decided, at(row, 'ended_ms') ?? end]))
     for (const r of await readingsAround(run, tMs)) lines.push({ tMs: tMs + 0.001, text: r });
+  for (const said of await logLinesOf(run, row)) lines.push(said);
   lines.sort((a, b) => a.tMs - b.tMs);
   for (const l of lines) out.push(`${`+${duration(Math.max(0, l.tMs - start))}`.padStart(11)}  ${l.text}`);
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { Verdict } from '../verdict/types.js';
+import { billingHtml } from './billing.js';
 import { escapeXml as esc } from './format.js';
 import { junitXml } from './junit.js';
 import { plotsPage } from './page.js';
@@ -18,7 +19,7 @@ const MAX_CALLS = 20;
 async function worst(run: OpenRun): Promise<Row[]> {
   return run.query(`SELECT c.*, cause FROM calls c JOIN (
       SELECT callNo, cause, row_number() OVER (PARTITION BY cause ORDER BY dead_air DESC, dropped DESC, failed DESC, mos NULLS LAST, callNo) AS nth
-      FROM suspects JOIN verdicts USING (callNo) QUALIFY nth <= ${PER_CAUSE}) USING (callNo)
+      FROM cases JOIN verdicts USING (callNo) QUALIFY nth <= ${PER_CAUSE}) USING (callNo)
     ORDER BY nth, cause, callNo LIMIT ${MAX_CALLS}`);
 }
 
@@ -30,6 +31,7 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[], runDir:
       part.registrations(v),
       part.causes(v),
       v.registrations !== null && v.calls.total === 0 ? '' : part.tiles(v),
+      billingHtml(v.billing ?? null),
       witnessHtml(v),
       part.budgets(v),
     ].join('\n'),

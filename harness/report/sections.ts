@@ -5,7 +5,7 @@ import { defectsOf } from './autopsy.js';
 import { wordOf } from './budget-lines.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
-import { missingText, title } from './summary.js';
+import { metBy, missingText, title } from './summary.js';
 import { at, n } from './timeline.js';
 
 /** Parts of the HTML report, in the order in which they are read. */
@@ -20,13 +20,15 @@ ${reasons === '' ? '' : `<div class="card"><ul>${reasons}</ul></div>`}`;
 export function causes(v: Verdict): string {
   if (v.causes.length === 0 && v.calls.total === 0 && v.registrations !== null) return '';
   if (v.causes.length === 0) return '<h2>Causes</h2><p>No call went bad.</p>';
+  const heading =
+    v.calls.bad > 0 ? `Why ${plural(v.calls.bad, 'call')} went bad` : 'What the platform refused, as configured';
   const cards = v.causes.map(
     (
       c,
-    ) => `<div class="card"><h3>${esc(c.cause)} <span class="soft">${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)} of the run${c.expected ? ', as configured' : ''}</span></h3>
+    ) => `<div class="card"><h3>${esc(c.cause)} <span class="soft">${metBy(c)}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)} of the run${c.expected ? ', as configured' : ''}</span></h3>
 <p>${esc(c.summary)}.</p><ul>${c.evidence.map((e) => `<li><span class="src">${esc(e.source)}</span>${esc(e.text)}</li>`).join('')}</ul><p><b>It dies at</b> ${esc(c.hop)}.</p>${c.missing.length === 0 ? '' : `<p class="soft">Not seen: ${esc(c.missing.join(', '))}. With it this would be surer, or ruled out.</p>`}<p class="cure"><b>Cure.</b> ${esc(c.cure)}</p><p class="soft">${esc(c.see)}</p></div>`,
   );
-  return `<h2>Why ${plural(v.calls.bad, 'call')} went bad</h2>${cards.join('')}${attribution(v)}`;
+  return `<h2>${heading}</h2>${cards.join('')}${attribution(v)}`;
 }
 
 function attribution(v: Verdict): string {

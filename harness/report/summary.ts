@@ -1,6 +1,7 @@
 import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
 import { budgetLine, byNeed, wordOf } from './budget-lines.js';
 import { diffHeadline, diffMarkdown, movedText } from './diff-text.js';
+import { billingLines } from './billing.js';
 import { count, decimals, duration, percent, plural } from './format.js';
 import { witnessLines, witnessMarkdown } from './witness.js';
 
@@ -89,10 +90,15 @@ function mediaLine(v: Verdict): string {
   return `${plural(m.judged, 'call')} heard (${m.backend}): ${bad.length === 0 ? 'all with audio both ways' : bad.join(', ')}${mos}`;
 }
 
+/** Calls, or attempts of phones to register. */
+export function metBy(c: CauseFinding): string {
+  return c.registrations === undefined ? plural(c.calls, 'call') : plural(c.registrations, 'registration');
+}
+
 function causeLines(c: CauseFinding, evidence: number): string[] {
   const sure = c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`;
   return [
-    `${c.cause}: ${plural(c.calls, 'call')}${sure}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)}${c.expected ? ' (as configured)' : ''}`,
+    `${c.cause}: ${metBy(c)}${sure}, from ${duration(c.sinceMs)} to ${duration(c.untilMs)}${c.expected ? ' (as configured)' : ''}`,
     `  ${c.summary}.`,
     ...c.evidence.slice(0, evidence).map((e) => `  - [${e.source}] ${e.text}`),
     `  cure: ${c.cure}`,
@@ -132,6 +138,7 @@ export function summaryText(v: Verdict): string {
   out.push(...block('webphones', witnessLines(v)));
   if (v.calls.total > 0 || v.registrations === null)
     out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]));
+  if (v.calls.total > 0) out.push(...block('billed', billingLines(v.billing ?? null)));
   out.push('');
 
   const evidence = v.causes.length > 1 ? MAX_EVIDENCE_OF_MANY : MAX_EVIDENCE;
@@ -214,13 +221,14 @@ export function summaryMarkdown(v: Verdict): string {
   out.push('| | |', '| --- | --- |', ...rows.map(([k, x]) => `| ${k} | ${cell(x)} |`), '');
   for (const c of v.causes) {
     out.push(
-      `### ${c.cause}: ${plural(c.calls, 'call')}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}`,
+      `### ${c.cause}: ${metBy(c)}${c.cause === 'unknown' ? '' : `, confidence ${decimals(c.confidence)}`}`,
       '',
       `${c.summary}.`,
       '',
     );
     out.push(...c.evidence.map((e) => `- \`${e.source}\` ${e.text}`), '', `**Cure:** ${c.cure}`, '');
   }
+  for (const line of billingLines(v.billing ?? null)) out.push(`Billed: ${line}.`, '');
   if (v.budgets.length > 0) {
     out.push('| budget | | measured |', '| --- | --- | --- |');
     out.push(

@@ -41,14 +41,17 @@ export async function resultOf(job: Job): Promise<CaseResult> {
     const onsetMs = Math.min(...applied, ...verdict.causes.map((c) => c.sinceMs));
     const named: CaseResult['named'] = {};
     const namedAfterMs: CaseResult['namedAfterMs'] = {};
-    for (const { cause, calls, knownMs } of verdict.causes) {
-      named[cause] = calls;
+    // What a policy refused is no bad call, but a finding all the same.
+    let bad = verdict.calls.bad;
+    for (const { cause, calls, registrations = 0, expected, knownMs } of verdict.causes) {
+      named[cause] = calls + registrations;
+      if (expected) bad += calls + registrations;
       namedAfterMs[cause] = Math.max(0, knownMs - onsetMs);
     }
     const { open, blocked } = verdict.load;
     return {
       ...{ name: job.name, seed: job.seed, truth: job.truth, named, namedAfterMs },
-      ...{ bad: verdict.calls.bad, word: verdict.outcome.word, open, blocked },
+      ...{ bad, word: verdict.outcome.word, open, blocked },
     };
   } finally {
     rmSync(outDir, { recursive: true });

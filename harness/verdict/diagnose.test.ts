@@ -1,8 +1,5 @@
-import { rmSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES } from '../collect/legs.js';
-import { diagnose } from './diagnose.js';
-import { openRun } from './read.js';
 import {
   deafen,
   goodCall,
@@ -14,53 +11,10 @@ import {
   setOutcome,
   unanswered,
 } from './testing.js';
+import { causes, deadCall, fullNat, run } from './testing-cases.js';
 
 const END = 60_000;
-const dirs: string[] = [];
-afterEach(() => {
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
 
-/** 20 good calls, then `n` made by `bad` from 20 s on. */
-function run(n: number, bad: (callNo: number, atMs: number) => Pair | Pair['caller']): SyntheticRun {
-  const made = new SyntheticRun();
-  for (let i = 0; i < 20; i++) made.addPair(goodCall(i + 1, 500 * i));
-  for (let i = 0; i < n; i++) {
-    const legs = bad(100 + i, 20_000 + 100 * i);
-    if ('caller' in legs) made.addPair(legs);
-    else made.add(legs);
-  }
-  return made;
-}
-
-async function causes(made: SyntheticRun): Promise<Record<string, number>> {
-  dirs.push(await made.finish());
-  const open = await openRun(made.dir);
-  try {
-    const found = await diagnose(open);
-    for (const f of found) {
-      expect(f.evidence.length, f.cause).toBeGreaterThan(0);
-      expect(JSON.stringify(f.evidence.map((e) => e.text))).not.toMatch(/NaN|undefined|null/);
-    }
-    return Object.fromEntries(found.map((f) => [f.cause, f.calls]));
-  } finally {
-    open.close();
-  }
-}
-
-function deadCall(callNo: number, atMs: number): Pair {
-  const pair = goodCall(callNo, atMs);
-  platformBye(pair, 30_000, 44);
-  deafen(pair.caller);
-  deafen(pair.callee);
-  return pair;
-}
-
-const fullNat = (tMs: number) => ({
-  sessions: tMs < 20_000 ? 900 : 1000,
-  sessions_max: 1000,
-  refused_total: tMs < 20_000 ? 0 : tMs - 19_999,
-});
 const emptyRelay = (tMs: number) => ({
   ports_used: 400,
   ports_max: 400,

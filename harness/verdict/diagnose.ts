@@ -23,20 +23,28 @@ export async function diagnose(run: OpenRun): Promise<CauseFinding[]> {
   }
   await run.exec(`CREATE OR REPLACE TEMP TABLE verdicts AS
     SELECT s.callNo, coalesce(c.cause, 'unknown') AS cause, coalesce(c.confidence, 0)::DOUBLE AS confidence
-    FROM suspects s LEFT JOIN (
+    FROM cases s LEFT JOIN (
       SELECT * FROM claims QUALIFY row_number() OVER (PARTITION BY callNo ORDER BY confidence DESC, turn) = 1) c USING (callNo)
-    ORDER BY s.callNo`);
+    -- What a policy refused has no other cause.
+    WHERE s.bad OR c.cause IS NOT NULL ORDER BY s.callNo`);
   const found = await run.query(`
     SELECT cause, count(*) AS calls, avg(confidence) AS confidence, min(wrong_ms) AS since, max(wrong_ms) AS until,
       min(coalesce(ended_ms, duration_ms)) AS known
-    FROM verdicts JOIN suspects USING (callNo), run_env GROUP BY cause ORDER BY (cause = 'unknown'), calls DESC, cause`);
+    FROM verdicts JOIN cases USING (callNo), run_env GROUP BY cause ORDER BY (cause = 'unknown'), calls DESC, cause`);
   const findings: CauseFinding[] = [];
   const seen = await sourcesSeen(run);
   for (const row of found) findings.push(await finding(run, row, seen));
+  for (const { name, phones } of CAUSE_RULES) {
+    if (phones === undefined) continue;
+    const [row] = await run.query(phones);
+    if (row !== undefined && num(row, 'attempts') > 0) findings.push(await finding(run, { ...row, cause: name }, seen));
+  }
   return findings;
 }
 
-const UNKNOWN: Pick<CauseRule, 'summary' | 'needs' | 'cure' | 'evidence'> = {
+type Named = Pick<CauseRule, 'summary' | 'needs' | 'cure' | 'evidence' | 'expected'>;
+
+const UNKNOWN: Named = {
   needs: [...new Set(CAUSE_RULES.flatMap((r) => r.needs))] satisfies Source[],
   summary: 'No cause explains these calls with what was recorded',
   cure: 'Look at one of them with deadair autopsy, and add the telemetry that is missing.',
@@ -68,9 +76,9 @@ const UNKNOWN: Pick<CauseRule, 'summary' | 'needs' | 'cure' | 'evidence'> = {
 
 async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promise<CauseFinding> {
   const name = String(row.cause);
-  const rule = CAUSE_RULES.find((r) => r.name === name) ?? UNKNOWN;
+  const rule: Named = CAUSE_RULES.find((r) => r.name === name) ?? UNKNOWN;
   await run.exec(`CREATE OR REPLACE TEMP TABLE mine AS
-    SELECT s.*, confidence FROM suspects s JOIN verdicts USING (callNo) WHERE cause = '${name}' ORDER BY callNo`);
+    SELECT s.*, confidence FROM cases s JOIN verdicts USING (callNo) WHERE cause = '${name}' ORDER BY callNo`);
   const evidence: EvidenceLine[] = [];
   for (const e of rule.evidence) {
     const values = await run.one(e.sql);
@@ -81,6 +89,7 @@ async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promi
     cause: name as CauseFinding['cause'],
     summary: rule.summary,
     calls: num(row, 'calls'),
+    ...(row.attempts === undefined ? {} : { registrations: num(row, 'attempts') }),
     confidence: Number(num(row, 'confidence').toFixed(3)),
     sinceMs: num(row, 'since'),
     untilMs: num(row, 'until'),
@@ -90,6 +99,6 @@ async function finding(run: OpenRun, row: Row, seen: ReadonlySet<string>): Promi
     cure: rule.cure,
     see: LITERATURE[name as CauseFinding['cause']].see,
     missing: rule.needs.filter((s) => !seen.has(s)),
-    ...('expected' in rule && rule.expected ? { expected: true } : {}),
+    ...(rule.expected ? { expected: true } : {}),
   };
 }

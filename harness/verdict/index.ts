@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type FaultRecord, TELEMETRY_SOURCES } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
+import { judgeBilling } from './billing.js';
 import { judgeBudgets } from './budgets.js';
 import { diagnose } from './diagnose.js';
 import { diffWith } from './diff/compare.js';
@@ -68,6 +69,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     media: await mediaKpis(run),
     registrations: await judgeRegistrations(run),
     witness: await judgeWitness(run),
+    billing: await judgeBilling(run),
     causes,
     perCall: 'causes.parquet',
     attribution: await score(run, options.injectedCause),

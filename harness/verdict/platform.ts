@@ -1,14 +1,23 @@
 import type { OpenRun } from './read.js';
 
 /**
- * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr, registrar), one row per reading and
+ * Telemetry as tables that a rule can read: one per source (nat, edge, node, relay, trunk, cdr, registrar, cpu, ...), one row per reading and
  * instance, one column per metric. A cumulative counter `x_total` gives a column `x`: how much it rose since the reading
  * before (`t_prev`). The first reading has risen by nothing: a platform may have counted for months before the run, and
  * ours is read before its first call. A metric that was never read is NULL, so a rule that needs it finds nothing.
  */
 const METRICS = {
   nat: ['sessions', 'sessions_max', 'refused_total', 'expired_total', 'no_session_total'],
-  edge: ['requests_total', 'no_node_total', 'stray_in_dialog_total'],
+  edge: [
+    'requests_total',
+    'no_node_total',
+    'stray_in_dialog_total',
+    'capped_total',
+    'nodes_down',
+    'nodes_up',
+    'memory_used',
+    'memory_max',
+  ],
   node: [
     'calls',
     'threads_busy',
@@ -17,10 +26,13 @@ const METRICS = {
     'inbox_dropped_total',
     'rtp_timeout_total',
     'session_expired_total',
+    'reloads_total',
+    'reloading',
+    'taskprocessor_depth',
   ],
   relay: ['ports_used', 'ports_max', 'alloc_failed_total', 'unanchored_total'],
   trunk: ['calls', 'attempts_total', 'rejected_total', 'queue_depth'],
-  cdr: ['pending', 'committed_total', 'oldest_pending_ms', 'commit_ms', 'dropped_total'],
+  cdr: ['pending', 'pending_max', 'committed_total', 'oldest_pending_ms', 'commit_ms', 'dropped_total'],
   registrar: [
     'registers_total',
     'refused_total',
@@ -37,6 +49,13 @@ const METRICS = {
     'unreachable',
     'unheard_total',
   ],
+  cpu: ['cpu_ms_total', 'wait_ms_total', 'throttled_ms_total', 'backlog', 'dropped_total'],
+  host: ['cpus', 'busy_ms_total', 'idle_ms_total', 'steal_ms_total', 'running', 'pressure_ms_total'],
+  own: ['cpu_ms_total', 'wait_ms_total', 'throttled_ms_total'],
+  net: ['conntrack', 'conntrack_drops_total', 'udp_received_total', 'udp_dropped_total'],
+  db: ['active', 'waiting', 'locks_waiting', 'connections', 'connections_max', 'commits_total'],
+  queue: ['length', 'pending', 'latency_ms'],
+  pulse: ['options_ms', 'options_waiting_ms', 'options_failed_total', 'sql_ms', 'sql_waiting_ms', 'sql_failed_total'],
 } as const;
 export type Source = keyof typeof METRICS;
 
@@ -100,7 +119,7 @@ export async function gradeCalls(run: OpenRun): Promise<void> {
     ...RAW_CALLER.split(' ').map((c) => `caller_${c}`),
   ];
   await run.exec(`CREATE OR REPLACE TEMP TABLE graded AS SELECT ${columns.join(', ')} FROM calls`);
-  await run.exec(`CREATE OR REPLACE TEMP TABLE suspects AS
+  const judged = (where: string): string => `
     -- Where calls with good audio send theirs: the relay, on a platform that has one.
     WITH anchors AS (SELECT DISTINCT caller_remoteMediaIp AS ip FROM graded
                      WHERE answered AND NOT bad AND a2b_judged AND b2a_judged)
@@ -115,5 +134,11 @@ export async function gradeCalls(run: OpenRun): Promise<void> {
       -- When it went wrong: the answer without audio, the refusal, or the moment it was given up.
       CASE WHEN answered AND (dead_air OR one_way OR poor_mos OR crossed_audio) THEN answered_ms
            ELSE coalesce(bye_ms, caller_rejectedMs, ended_ms, started_ms) END AS wrong_ms
-    FROM graded WHERE bad ORDER BY callNo`);
+    FROM graded WHERE ${where} ORDER BY callNo`;
+  await run.exec(`CREATE OR REPLACE TEMP TABLE suspects AS ${judged('bad')}`);
+  // Not bad, and yet not the users' doing: the platform itself said no, and whoever was called never heard of it.
+  await run.exec(
+    `CREATE OR REPLACE TEMP TABLE policed AS ${judged("NOT bad AND outcome = 'rejected' AND NOT has_callee AND final_code >= 400")}`,
+  );
+  await run.exec('CREATE OR REPLACE TEMP VIEW cases AS FROM suspects UNION ALL FROM policed');
 }

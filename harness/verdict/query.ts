@@ -7,8 +7,18 @@ export interface QueryResult {
   rows: Cell[][];
 }
 
-/** What a question can be put to: a file of the run each, and `calls`, both legs of a call in one row, with its grades. */
-export const QUERY_TABLES = ['calls', 'legs', 'causes', 'telemetry', 'frames', 'registrations'] as const;
+/** What a question can be put to: a file of the run each, and `calls`, both legs of a call in one row, with its grades; `billing` has what was billed wrongly. */
+export const QUERY_TABLES = [
+  'calls',
+  'legs',
+  'causes',
+  'telemetry',
+  'frames',
+  'registrations',
+  'cdrs',
+  'billing',
+  'logs',
+] as const;
 
 /**
  * One SELECT over results/<run-id>/, in DuckDB's SQL. It can read the run's Parquet and nothing else: no other file, no network,

@@ -5,6 +5,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { EnvRecord } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
+import { BILLING_VIEWS } from './billing.js';
 import { CALLS_VIEWS, LEGS_SELECT } from './calls.js';
 import { MOS_MACROS } from './mos.js';
 
@@ -65,7 +66,17 @@ export function readEnv(runDir: string): EnvRecord {
 const MEMORY_MB = 1400;
 
 /** What the diagnosis may open: its evidence, and the file that it writes. */
-const PARQUET = ['legs', 'registrations', 'telemetry', 'frames', 'causes', 'webphones', 'webphone_registrations'];
+const PARQUET = [
+  'legs',
+  'registrations',
+  'telemetry',
+  'frames',
+  'causes',
+  'webphones',
+  'webphone_registrations',
+  'cdrs',
+  'logs',
+];
 
 /** Which files are the views legs and registrations; `media`: audio is judged, whatever the engine's plan was. */
 export interface RunFiles {
@@ -107,6 +118,11 @@ export async function openRun(runDir: string, files: RunFiles = ENGINE_FILES): P
       ],
       ['registrations', NO_REGISTRATION, files.registrations],
       ['frames', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS worker, NULL::VARCHAR AS name, NULL::DOUBLE AS value'],
+      [
+        'cdrs',
+        'NULL::VARCHAR AS callId, NULL::VARCHAR AS callee, NULL::VARCHAR AS caller, NULL::VARCHAR AS tenant, NULL::VARCHAR AS instance, NULL::DOUBLE AS startMs, NULL::DOUBLE AS answeredMs, NULL::DOUBLE AS endedMs, NULL::DOUBLE AS resolutionMs',
+      ],
+      ['logs', 'NULL::DOUBLE AS tMs, NULL::VARCHAR AS instance, NULL::VARCHAR AS callId, NULL::VARCHAR AS line'],
       ['causes', 'NULL::BIGINT AS callNo, NULL::VARCHAR AS cause, NULL::DOUBLE AS confidence'],
     ] as const) {
       const there = existsSync(join(runDir, `${from}.parquet`));
@@ -116,7 +132,8 @@ export async function openRun(runDir: string, files: RunFiles = ENGINE_FILES): P
     await run.exec(
       `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${files.media ?? env.media === 'rtp'} AS media`,
     );
-    for (const view of CALLS_VIEWS) await run.exec(view);
+    await run.exec(`CREATE TEMP TABLE billed_run AS SELECT ${existsSync(join(runDir, 'cdrs.parquet'))} AS billed`);
+    for (const view of [...CALLS_VIEWS, ...BILLING_VIEWS]) await run.exec(view);
     return run;
   } catch (cause) {
     run.close();

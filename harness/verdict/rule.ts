@@ -10,8 +10,8 @@ export interface Evidence {
 }
 
 /**
- * One cause. The SQL reads `suspects` (bad calls), `graded` (all calls) and the platform's tables, nothing else: the
- * diagnosis is blind. It gives (callNo, confidence); where several causes claim a call, the most confident has it.
+ * One cause. The SQL reads `suspects` (bad calls), `policed` (refused by the platform itself, and not bad), `graded` (all calls) and
+ * the platform's tables, nothing else: the diagnosis is blind. It gives (callNo, confidence); where several causes claim a call, the most confident has it.
  *
  *   0.9 and more   the platform's own numbers and the call agree, and the look-alikes are ruled out
  *   0.7 - 0.9      the call shows it, and the platform does not contradict
@@ -30,6 +30,11 @@ export interface CauseRule {
   /** Named intermediate tables of this cause. */
   prepare?: readonly string[];
   rule: string;
+  /**
+   * What it did to phones that register, in one row: attempts, since, until, known, confidence. No row: nothing. They are not
+   * calls, and are counted by themselves.
+   */
+  phones?: string;
   evidence: readonly Evidence[];
 }
 

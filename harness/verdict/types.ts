@@ -30,6 +30,8 @@ export interface CauseFinding {
   cause: Cause;
   summary: string;
   calls: number;
+  /** Attempts of phones to register that it met; absent for a cause of calls. */
+  registrations?: number;
   /** Mean over its calls; 0 for `unknown`. */
   confidence: number;
   /** First and last instant at which one of its calls went wrong, ms of the run. */
@@ -189,6 +191,27 @@ export interface Witness {
   text: string;
 }
 
+/** What the platform billed against what the wire saw; the table `billing` has a row for each finding. */
+export interface Billing {
+  /** All records, and those of answered calls. */
+  records: number;
+  answered: number;
+  /** Calls that were answered and are over. */
+  callsAnswered: number;
+  missing: number;
+  duplicate: number;
+  wrongDuration: number;
+  neverAnswered: number;
+  wrongTenant: number;
+  /** Records of calls that are none of ours. */
+  strange: number;
+  /** What was talked and what was billed, summed. */
+  talkMs: number;
+  billedMs: number;
+  /** Finding -> a call that has it. */
+  examples: Record<string, number>;
+}
+
 export interface Verdict {
   schema: 'deadair.verdict/1';
   run: {
@@ -286,6 +309,8 @@ export interface Verdict {
   registrations: Registrations | null;
   /** Null in a run without webphones. */
   witness: Witness | null;
+  /** Null where the platform's call records could not be read. */
+  billing: Billing | null;
   causes: CauseFinding[];
   /** causes.parquet beside this file: callNo, cause, confidence; one row per bad call. */
   perCall: 'causes.parquet';

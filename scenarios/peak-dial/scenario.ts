@@ -136,6 +136,51 @@ export default defineScenario({
         set: { 'session.method': 'reinvite' },
       },
     },
+    'nat-mapping': {
+      summary:
+        'the router forgets a UDP mapping after 8 s without a packet, so that the BYE of a called party does not come through',
+      cause: 'nat-mapping-expired',
+      // After the burst no SIP passes the router until somebody hangs up, and that is the other side, at 15 s.
+      set: { 'nat.idleTimeoutMs': 8000, burst: 40, holdMsMin: 24_000, holdMsMax: 26_000, steps: 'callee:bye@15s' },
+      cure: {
+        summary: 'the router remembers for 2 minutes, as RFC 4787 REQ-5 asks',
+        set: { 'nat.idleTimeoutMs': 120_000 },
+      },
+    },
+    'ack-lost': {
+      summary: 'the way of the ACK is cut: answers are repeated for 32 s, and then the platform hangs up',
+      cause: 'no-ack',
+      set: { 'edge.drops': 'ACK', burst: 30, holdMsMin: 40_000, holdMsMax: 42_000 },
+      cure: { summary: 'the ACK gets through', set: { 'edge.drops': 'nothing' } },
+    },
+    'cdr-backlog': {
+      summary: 'the CDR database stands still for 12 s, 60 rows wait, and at that limit the nodes stop taking calls',
+      cause: 'cdr-backlog',
+      set: {
+        burst: 40,
+        plateauCps: 15,
+        plateauMs: 20_000,
+        holdMsMin: 3000,
+        holdMsMax: 6000,
+        'cdr.queueLimit': 60,
+        'cdr.onFull': 'stop',
+      },
+      faults: (p) => [{ kind: 'db-lock', atMs: p.stallAtMs, forMs: p.stallMs }],
+      cure: { summary: 'a queue for the whole stall: 10,000 rows', set: { 'cdr.queueLimit': 10_000 } },
+    },
+    'noisy-neighbour': {
+      summary: 'another container leaves the relay processor time for 6,000 packets a second, and the peak has 17,000',
+      cause: 'cpu-starved',
+      set: { 'relay.packetsPerS': 6000, holdMsMin: 10_000, holdMsMax: 12_000 },
+      cure: { summary: 'the relay has its processors to itself', set: { 'relay.packetsPerS': 0 } },
+    },
+    'tenant-cap': {
+      summary:
+        'the office may have 100 calls at once, and 170 are dialled: the others hear "busy", as its contract says',
+      cause: 'tenant-cap',
+      set: { tenantCap: 100, holdMsMin: 10_000, holdMsMax: 12_000 },
+      cure: { summary: 'a limit for the peak', set: { tenantCap: 200 } },
+    },
     'packet-loss': {
       summary: 'the access link loses 12 % of all packets, each way',
       cause: 'packet-loss',

@@ -202,6 +202,13 @@ export default defineScenario({
       set: { phase: 'firmware-roll' },
       noCure: 'the roll is spread by itself: 10,000 phones a minute are within what the registrar answers',
     },
+    shed: {
+      summary:
+        'the mains come back, and a limit in front of the registrar lets in what it can do: the others are told when to come again',
+      cause: 'registration-shed',
+      set: { phase: 'storm', cure: 'rate-limited-edge' },
+      noCure: 'it is the cure of a storm: phones come back without drowning the registrar',
+    },
     'expiry-echo': {
       summary:
         'phones that registered in one storm refresh in step, since all were granted the same and refresh at half of it',

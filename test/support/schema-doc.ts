@@ -15,11 +15,38 @@ const WORDS: Record<string, Record<string, string>> = {
   },
   telemetry: {
     tMs: 'ms of the run',
-    source: 'nat, edge, node, relay, trunk, cdr, registrar',
+    source:
+      'nat, edge, node, relay, trunk, cdr, registrar; of machines and stacks also cpu, host, own, net, db, queue, pulse',
     instance: 'node-1, trunk-2, ...',
     metric:
       'name; `_total` counts up, everything else is the value at that instant (harness/collect/schema.ts lists them)',
     value: '',
+  },
+  cdrs: {
+    callId: 'of the caller’s leg; empty where the platform does not write it down',
+    callee: 'number that was called: its last nine digits are the call’s number',
+    caller: 'number of the caller',
+    tenant: 'who pays; empty where the record does not say',
+    instance: 'the part that wrote it',
+    startMs: 'ms of the run',
+    answeredMs: 'ms of the run; NULL: never answered',
+    endedMs: 'ms of the run',
+    resolutionMs: 'how finely the record tells time: 1000 for whole seconds',
+  },
+  billing: {
+    callNo: 'number of the call',
+    callId: 'of the caller’s leg',
+    finding: 'missing, duplicate, wrong-duration, never-answered, wrong-tenant',
+    talk_ms: 'from the answer to the end, as the caller saw it',
+    billed_ms: 'from the answer to the end, as the (shortest) record has it',
+    records: 'records that say that the call was answered',
+    tenant: 'who pays, by the record',
+  },
+  logs: {
+    tMs: 'ms of the run',
+    instance: 'the service that said it',
+    callId: 'when the line names one of ours; empty otherwise',
+    line: 'without colours, at most 400 characters',
   },
   frames: {
     tMs: 'ms of the run',
@@ -86,6 +113,9 @@ const FILES: Record<string, string> = {
   causes: 'causes.parquet: one row per bad call.',
   telemetry: 'telemetry.parquet: what the platform said of itself.',
   frames: 'frames.parquet: the generator’s counters, once a second and worker.',
+  cdrs: 'cdrs.parquet: what the platform billed, read when the run is over; empty where its records are out of reach.',
+  billing: 'One row per thing that was billed wrongly: a view over calls and cdrs.',
+  logs: 'logs.parquet: the last lines of the logs of a stack’s services.',
   registrations: 'registrations.parquet: one row per attempt to register; only in runs with phones.',
 };
 

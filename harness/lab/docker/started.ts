@@ -85,6 +85,32 @@ export class StartedStack {
     }
   }
 
+  /** A process of the service as this machine numbers it; 0 when it does not run, or not on this machine. */
+  async pid(service: ServiceSpec): Promise<number> {
+    try {
+      const { State } = await this.docker.getContainer(this.id(service)).inspect();
+      return State.Pid;
+    } catch {
+      return 0; // taken away meanwhile
+    }
+  }
+
+  /** One reading of the engine's own counts, without the second that it otherwise waits for a difference. */
+  async stats(service: ServiceSpec): Promise<Record<string, unknown>> {
+    const stats = await this.docker.getContainer(this.id(service)).stats({ stream: false, 'one-shot': true });
+    return stats as unknown as Record<string, unknown>;
+  }
+
+  /** The last lines of a service's log, with the engine's stamps; '' when there is none to be had. */
+  async log(service: ServiceSpec, { sinceS, tail }: { sinceS: number; tail: number }): Promise<string> {
+    try {
+      const options = { stdout: true, stderr: true, timestamps: true, follow: false, since: sinceS, tail } as const;
+      return demuxed(await this.docker.getContainer(this.id(service)).logs(options));
+    } catch {
+      return ''; // taken away meanwhile
+    }
+  }
+
   /** Removes all of it, and sees that it is gone. Throws LAB_NOT_READY. */
   async down(): Promise<void> {
     await sweep(this.docker, `${LABEL.stack}=${this.spec.name}`);

@@ -32,6 +32,8 @@ export interface Call {
   user: string;
   /** Of the caller, as in its From: the caller's number. */
   caller: string;
+  /** Whose call it is: the site's address, from the same From. */
+  tenant: string;
   callId: string;
   relay: RelaySession | null;
   startUs: number;
@@ -50,10 +52,12 @@ export interface Call {
 
 const range = new Int32Array(2);
 
-/** User of the From: a PBX shows the caller's number to the called. `uri` is used up. */
-export function callerOf(msg: SipMessage, uri: UriView): string {
+/** User of the From, which a PBX shows to the called, and its host: the site that pays. `uri` is used up. */
+export function callerOf(msg: SipMessage, uri: UriView): { user: string; site: string } {
   const found = uriOf(msg.bytes, msg.fromOff, msg.fromLen, range) && uri.parse(msg.bytes, range[0]!, range[1]!);
-  return found && uri.userLen > 0 ? msg.text(uri.userOff, uri.userLen) : 'anonymous';
+  if (!found) return { user: 'anonymous', site: '' };
+  const user = uri.userLen > 0 ? msg.text(uri.userOff, uri.userLen) : 'anonymous';
+  return { user, site: msg.text(uri.hostOff, uri.hostLen) };
 }
 
 /** Header fields that a node passes on between the legs, in requests and in answers. */
@@ -95,7 +99,7 @@ export function newCall(
   tx: number,
   head: Uint8Array,
   user: string,
-  caller: string,
+  caller: { user: string; site: string },
   relay: RelaySession | null,
   nowUs: number,
 ): Call {
@@ -107,7 +111,8 @@ export function newCall(
     head,
     offer: msg.bytes.slice(msg.bodyOff, msg.bodyOff + msg.bodyLen),
     user,
-    caller,
+    caller: caller.user,
+    tenant: caller.site,
     callId: msg.text(msg.callIdOff, msg.callIdLen),
     relay,
     startUs: nowUs,
@@ -139,7 +144,8 @@ export function cdrOf(call: Call, o: { number: number; t0Us: number }, code: num
   return {
     callId: call.callId,
     node: o.number,
-    from: 'deadair',
+    tenant: call.tenant,
+    from: call.caller,
     to: call.user,
     startMs: (call.startUs - o.t0Us) / 1000,
     answeredMs: (call.answerUs - o.t0Us) / 1000,

@@ -52,8 +52,8 @@ export class SqliteCdrStore implements CdrStore {
       this.#refuse(done, QUEUE_FULL);
       return;
     }
-    const { callId, node, from, to, startMs, answeredMs, endedMs, code } = row;
-    const text = JSON.stringify([callId, node, from, to, startMs, answeredMs, endedMs, code]);
+    const { callId, node, tenant, from, to, startMs, answeredMs, endedMs, code } = row;
+    const text = JSON.stringify([callId, node, tenant, from, to, startMs, answeredMs, endedMs, code]);
     if (!this.#ring.put(this.#tail, text)) {
       this.#refuse(done, 'cdr row is too long');
       return;

@@ -24,7 +24,7 @@ const BUSY_TOTAL_US = 60_000_000;
 const BUSY_SLICE_MS = 250;
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS cdr (
-  call_id TEXT NOT NULL, node INTEGER NOT NULL, caller TEXT, callee TEXT,
+  call_id TEXT NOT NULL, node INTEGER NOT NULL, tenant TEXT, caller TEXT, callee TEXT,
   start_ms REAL, answered_ms REAL, ended_ms REAL, code INTEGER NOT NULL)`;
 
 interface Setup {
@@ -48,7 +48,7 @@ function run({ shared, file }: Setup): void {
       db.pragma(pragma);
     }
     db.exec(SCHEMA);
-    insert = db.prepare('INSERT INTO cdr VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    insert = db.prepare('INSERT INTO cdr VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   } catch (error) {
     ring.put(0, String(error).slice(0, 100));
     setState(FAILED);

@@ -18,6 +18,7 @@ function row(n: number): CdrRow {
   return {
     callId: `call-${n}@phones`,
     node: 1,
+    tenant: 'example.test',
     from: 'sip:1001@example.test',
     to: 'sip:2002@example.test',
     startMs: n,

@@ -4,6 +4,8 @@ import type { Actor } from '../../../agents/wire/types.js';
 export interface CdrRow {
   callId: string;
   node: number;
+  /** Who pays: the site that the call came from, its host in From. */
+  tenant: string;
   from: string;
   to: string;
   startMs: number;
@@ -37,15 +39,38 @@ export interface CdrStore extends Actor {
   close(): Promise<void>;
 }
 
+/**
+ * A node that hears nothing while too many rows wait, as Asterisk's taskprocessors do it: from the high-water mark on, until a
+ * tenth of the queue is worked off.
+ */
+export class CdrBrake {
+  #on = false;
+
+  constructor(
+    private readonly cdr: CdrStore,
+    private readonly limit: number,
+    private readonly stops: boolean,
+  ) {}
+
+  get isOn(): boolean {
+    if (!this.stops) return false;
+    const { pending } = this.cdr.metrics;
+    this.#on = pending >= (this.#on ? 0.9 * this.limit : this.limit);
+    return this.#on;
+  }
+}
+
 export const QUEUE_FULL = 'cdr queue is full';
 
 /** Virtual time, for simulation: each commit takes a millisecond, and none begins while the database is locked. */
 export class MemoryCdrStore implements CdrStore {
+  /** What is committed. */
+  readonly rows: CdrRow[] = [];
   readonly metrics: CdrMetrics = { pending: 0, committedTotal: 0, oldestPendingMs: 0, commitMs: 0, droppedTotal: 0 };
   readonly #nowUs: () => number;
   readonly #limit: number;
   readonly #locks: { fromUs: number; toUs: number }[] = [];
-  readonly #queue: { atUs: number; done: CdrDone }[] = [];
+  readonly #queue: { row: CdrRow; atUs: number; done: CdrDone }[] = [];
   /** When the commit at the head of the queue is through; NaN when there is none. */
   #headUs = Number.NaN;
 
@@ -62,14 +87,14 @@ export class MemoryCdrStore implements CdrStore {
     this.#locks.sort((a, b) => a.fromUs - b.fromUs);
   }
 
-  write(_row: CdrRow, done: CdrDone): void {
+  write(row: CdrRow, done: CdrDone): void {
     if (this.#queue.length >= this.#limit) {
       this.metrics.droppedTotal++;
       done(QUEUE_FULL);
       return;
     }
     const nowUs = this.#nowUs();
-    this.#queue.push({ atUs: nowUs, done });
+    this.#queue.push({ row, atUs: nowUs, done });
     this.metrics.pending++;
     if (this.#queue.length === 1) this.#begin(nowUs);
   }
@@ -77,7 +102,8 @@ export class MemoryCdrStore implements CdrStore {
   /** Reports the commits that are through. Call it again after write(): the next deadline may have come nearer. */
   tick(nowUs: number): number {
     while (this.#headUs <= nowUs) {
-      const { done } = this.#queue.shift()!;
+      const { row, done } = this.#queue.shift()!;
+      this.rows.push(row);
       const committedUs = this.#headUs;
       this.metrics.pending--;
       this.metrics.committedTotal++;

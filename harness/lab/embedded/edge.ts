@@ -22,7 +22,7 @@ export interface EdgeOptions {
   nodes: readonly { ip: number; port: number }[];
   dispatch: 'round-robin' | 'call-id-hash';
   inDialog?: 'route' | 'dispatch';
-  drops?: 'nothing' | 'UPDATE';
+  drops?: 'nothing' | 'UPDATE' | 'ACK';
 }
 
 /**
@@ -52,12 +52,14 @@ export class Edge {
   readonly #alias = new Float64Array(2);
   readonly #affinity = new Map<string, { node: number; atUs: number }>();
   #turn = 0;
+  readonly #drops: number;
 
   constructor(
     wire: Wire,
     private readonly o: EdgeOptions,
     streams: Wire | null = null,
   ) {
+    this.#drops = o.drops === 'UPDATE' ? METHOD.UPDATE : o.drops === 'ACK' ? METHOD.ACK : -1;
     this.#inside = wire.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
       this.#receive(this.#inside, bytes, off, len, srcIp, srcPort, nowUs),
     );
@@ -89,7 +91,7 @@ export class Edge {
       return;
     }
     this.requestsTotal++;
-    if (this.o.drops === 'UPDATE' && msg.method === METHOD.UPDATE) return;
+    if (this.#drops >= 0 && msg.method === this.#drops) return;
     const fromNode = at === this.#inside && this.o.nodes.some((n) => n.ip === srcIp && n.port === srcPort);
     const forward: ForwardOptions = {
       srcIp,

@@ -1,6 +1,7 @@
 import type { NodeConfig } from '../../plan/types.js';
 import type { CdrStore } from './cdr.js';
 import type { MediaRelay } from './relay.js';
+import type { TenantCaps } from './tenant-caps.js';
 import type { Pacer } from './threads.js';
 
 export interface NodeOptions extends NodeConfig {
@@ -15,6 +16,9 @@ export interface NodeOptions extends NodeConfig {
   cdr: CdrStore;
   cdrInline: boolean;
   pacer: Pacer;
+  caps: TenantCaps;
+  /** It reads nothing from its socket for now. */
+  isDeaf: () => boolean;
   salt: number;
   t0Us: number;
 }

@@ -38,6 +38,7 @@ import { ThreadPool } from './threads.js';
 
 const RTP_TIMEOUT = ascii('Reason: Q.850;cause=44;text="RTP timeout"\r\n');
 const NO_RESOURCE = ascii('Reason: Q.850;cause=47;text="Resource unavailable"\r\n');
+const TENANT_FULL = ascii('Reason: Q.850;cause=17;text="Tenant call limit"\r\n');
 const TAG = ascii('pbx');
 
 /**
@@ -83,7 +84,8 @@ export class PbxNode extends QuietUser {
     );
     this.#stack.port = wire.bind(options.ip, options.port, (bytes, off, len, srcIp, srcPort, nowUs) => {
       this.#nowUs = nowUs;
-      this.threads.receive(bytes, off, len, srcIp, srcPort);
+      if (options.isDeaf()) this.threads.droppedTotal++;
+      else this.threads.receive(bytes, off, len, srcIp, srcPort);
     });
     this.#contact = ascii(`Contact: <sip:pbx@${ipToString(options.ip)}:${options.port}>\r\nServer: embedded-pbx\r\n`);
     this.#legs = new InDialog(this.#stack, n * 2, options.salt & 0xffff);
@@ -164,17 +166,20 @@ export class PbxNode extends QuietUser {
     }
     const tag = this.#tag(c * 2 + A);
     this.#stack.reply(tx, 100, srcIp, srcPort, null, null, nowUs);
-    const relay = o.relay.allocate();
     const hasUri = this.#uri.parse(msg.bytes, msg.uriOff, msg.uriLen);
-    const refused = relay === null && o.onExhausted === 'reject';
-    if (refused || !hasUri || !this.#legs.dialogs.openAsCallee(c * 2 + A, msg, tag)) {
-      relay?.release();
-      this.#pool.give(c);
-      this.#stack.reply(tx, refused ? 503 : 400, srcIp, srcPort, tag, refused ? NO_RESOURCE : null, nowUs);
-      return;
-    }
     const user = msg.text(this.#uri.userOff, this.#uri.userLen);
     const caller = callerOf(msg, this.#uri);
+    const full = !o.caps.take(caller.site);
+    const relay = full ? null : o.relay.allocate();
+    const refused = relay === null && o.onExhausted === 'reject';
+    if (full || refused || !hasUri || !this.#legs.dialogs.openAsCallee(c * 2 + A, msg, tag)) {
+      if (!full) o.caps.give(caller.site);
+      relay?.release();
+      this.#pool.give(c);
+      const [status, reason] = full ? [486, TENANT_FULL] : refused ? [503, NO_RESOURCE] : [400, null];
+      this.#stack.reply(tx, status, srcIp, srcPort, tag, reason, nowUs);
+      return;
+    }
     const call = newCall(msg, tx, echoOf(msg, srcIp, srcPort, tag), user, caller, relay, nowUs);
     this.#calls[c] = call;
     this.#stack.server.setUser(tx, c);
@@ -368,6 +373,7 @@ export class PbxNode extends QuietUser {
     if (call.aTx >= 0) this.#forgetTx(call);
     call.relay?.release();
     call.relay = null;
+    this.#o.caps.give(call.tenant);
     call.state = FREE;
     this.#legs.dialogs.close(c * 2);
     this.#legs.dialogs.close(c * 2 + 1);

@@ -2,13 +2,15 @@ import type { Actor, Wire } from '../../../agents/wire/types.js';
 import type { EmbeddedConfig } from '../../plan/types.js';
 import { subSeed } from '../../prng.js';
 import { type Addresses, isPrivate } from './addresses.js';
-import type { CdrStore } from './cdr.js';
+import { CdrBrake, type CdrStore } from './cdr.js';
+import { CpuQuota } from './cpu-quota.js';
 import { Edge } from './edge.js';
 import { Home, type HomeOptions } from './home.js';
 import { Nat } from './nat.js';
 import { PbxNode } from './node.js';
 import { homeMetrics, openRegistrar, type RegistrarParts, registrarMetrics } from './platform-registrar.js';
 import { MediaRelay } from './relay.js';
+import { TenantCaps } from './tenant-caps.js';
 import { Pacer } from './threads.js';
 import { Trunk } from './trunk.js';
 
@@ -65,9 +67,12 @@ export class EmbeddedPlatform implements Actor {
       ip: at.relay,
       portMin: PORT_MIN,
       ports: config.relay.ports,
+      quota: new CpuQuota(config.relay.packetsPerS ?? 0),
       isRoutable: (ip) => nat === null || !isPrivate(ip),
     });
     const pacer = new Pacer(config.pacingCps);
+    const caps = new TenantCaps(config.tenantCap ?? 0);
+    const brake = new CdrBrake(cdr, config.cdr.queueLimit, config.cdr.onFull === 'stop');
     const nodes = at.nodes.map(
       (where, i) =>
         new PbxNode(wire, {
@@ -81,6 +86,8 @@ export class EmbeddedPlatform implements Actor {
           cdr,
           cdrInline: config.cdr.mode === 'inline',
           pacer,
+          caps,
+          isDeaf: () => brake.isOn,
           salt: subSeed(seed, `node-${i}`) & 0xffff,
           t0Us: options.t0Us,
         }),
@@ -112,7 +119,7 @@ export class EmbeddedPlatform implements Actor {
         ),
     );
     if (nat !== null) this.#actors.push(nat);
-    this.#actors.push(...nodes, ...trunks, ...homes, { tick: (nowUs) => pacer.tick(nowUs) });
+    this.#actors.push(relay, ...nodes, ...trunks, ...homes, { tick: (nowUs) => pacer.tick(nowUs) });
     // Last: the others may have written rows in this very turn.
     this.#actors.push({ tick: (nowUs) => cdr.tick(nowUs) });
 
@@ -129,6 +136,7 @@ export class EmbeddedPlatform implements Actor {
     add('edge', 'edge-1', 'requests_total', () => edge.requestsTotal);
     add('edge', 'edge-1', 'no_node_total', () => edge.noNodeTotal);
     add('edge', 'edge-1', 'stray_in_dialog_total', () => edge.strayInDialogTotal + sum(nodes, (n) => n.strayTotal));
+    add('edge', 'edge-1', 'capped_total', () => caps.cappedTotal);
     nodes.forEach((node, i) => {
       const name = `node-${i + 1}`;
       add('node', name, 'calls', () => node.calls);
@@ -141,6 +149,9 @@ export class EmbeddedPlatform implements Actor {
     add('relay', 'relay-1', 'ports_used', () => relay.metrics.portsUsed);
     add('relay', 'relay-1', 'ports_max', () => relay.metrics.portsMax);
     add('relay', 'relay-1', 'alloc_failed_total', () => relay.metrics.allocFailedTotal);
+    add('cpu', 'relay-1', 'throttled_ms_total', () => relay.throttledMs);
+    add('cpu', 'relay-1', 'backlog', () => relay.backlog);
+    add('cpu', 'relay-1', 'dropped_total', () => relay.metrics.overflowTotal);
     add('relay', 'relay-1', 'unanchored_total', () => sum(nodes, (n) => n.unanchoredTotal));
     at.trunks.forEach((_, i) => {
       const name = `trunk-${i + 1}`;
@@ -150,6 +161,7 @@ export class EmbeddedPlatform implements Actor {
     });
     add('trunk', 'pacer', 'queue_depth', () => pacer.depth);
     add('cdr', 'cdr-1', 'pending', () => cdr.metrics.pending);
+    add('cdr', 'cdr-1', 'pending_max', () => config.cdr.queueLimit);
     add('cdr', 'cdr-1', 'committed_total', () => cdr.metrics.committedTotal);
     add('cdr', 'cdr-1', 'oldest_pending_ms', () => cdr.metrics.oldestPendingMs);
     add('cdr', 'cdr-1', 'commit_ms', () => cdr.metrics.commitMs);

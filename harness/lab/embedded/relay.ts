@@ -1,5 +1,6 @@
 import { Copier } from '../../../agents/wire/copier.js';
 import type { Actor, MediaPorts, MediaSink, Wire } from '../../../agents/wire/types.js';
+import type { CpuQuota } from './cpu-quota.js';
 
 export const SIDE = { A: 0, B: 1 } as const;
 export type Side = (typeof SIDE)[keyof typeof SIDE];
@@ -11,6 +12,8 @@ export interface RelayOptions {
   portMin: number;
   /** RelayConfig.ports; a call takes four. */
   ports: number;
+  /** What the machine leaves it to forward with. */
+  quota?: CpuQuota;
   /** Can this address from an SDP be sent to? A subscriber's private one cannot, until it is heard from. */
   isRoutable: (ip: number) => boolean;
 }
@@ -33,6 +36,8 @@ export class MediaRelay implements Actor {
     strayTotal: 0,
     /** Nowhere to send it yet. */
     unroutableTotal: 0,
+    /** Found its receive buffer full, for want of processor time. */
+    overflowTotal: 0,
   };
   readonly ip: number;
   readonly #media: MediaPorts;
@@ -46,6 +51,7 @@ export class MediaRelay implements Actor {
   readonly #count = new Uint32Array(65_536);
   readonly #lastUs = new Float64Array(65_536);
   readonly #copier = new Copier();
+  readonly #quota: CpuQuota | null;
 
   constructor(options: RelayOptions) {
     this.ip = options.ip;
@@ -53,7 +59,17 @@ export class MediaRelay implements Actor {
     const ports = options.ports & ~1;
     this.metrics.portsMax = ports;
     const range = { ip: options.ip, portMin: options.portMin, portMax: options.portMin + ports - 1 };
-    this.#media = options.wire.openMedia(range, this.#forward);
+    this.#quota = options.quota?.limited ? options.quota : null;
+    this.#media = options.wire.openMedia(range, this.#receive);
+  }
+
+  /** Time in which packets waited though the socket was readable, ms: the quota was used up. */
+  get throttledMs(): number {
+    return this.#quota?.throttledMs ?? 0;
+  }
+  /** Packets that wait. */
+  get backlog(): number {
+    return this.#quota?.waiting ?? 0;
   }
 
   /** Four ports, or null when the pool (or the system) has no more. Freed ports go to the back of the wire's queue. */
@@ -73,8 +89,9 @@ export class MediaRelay implements Actor {
     return new RelaySession(this, a, b);
   }
 
-  tick(_nowUs: number): number {
-    return Number.POSITIVE_INFINITY;
+  /** What waited for the quota's next period. */
+  tick(nowUs: number): number {
+    return this.#quota === null ? Number.POSITIVE_INFINITY : this.#quota.drain(nowUs, this.#forward);
   }
 
   close(): void {
@@ -110,6 +127,12 @@ export class MediaRelay implements Actor {
     this.#media.closePair(b);
     this.metrics.portsUsed -= PORTS_PER_CALL;
   }
+
+  readonly #receive: MediaSink = (bytes, off, len, localPort, srcIp, srcPort, nowUs) => {
+    const quota = this.#quota;
+    if (quota === null || quota.take(nowUs)) this.#forward(bytes, off, len, localPort, srcIp, srcPort, nowUs);
+    else if (!quota.keep(bytes, off, len, localPort, srcIp, srcPort)) this.metrics.overflowTotal++;
+  };
 
   readonly #forward: MediaSink = (bytes, off, len, localPort, srcIp, srcPort, nowUs) => {
     const peer = this.#peer[localPort]!;
