@@ -31,6 +31,7 @@ export class AsteriskCore {
   readonly #node: Readings = { hangups_total: 0, hangups_abnormal_total: 0, reloads_total: 0 };
   #cdr: Readings = {};
   #live = false;
+  #owed = 0;
 
   constructor(host: string, port: number, user: string, secret: string) {
     this.#socket = connect({ host, port });
@@ -48,6 +49,7 @@ export class AsteriskCore {
   read(): NodeReadings | null {
     if (!this.#live) return null;
     this.#act({ Action: 'Command', ActionID: 'queues', Command: 'core show taskprocessors' });
+    if (++this.#owed > 2) return null;
     return { node: { ...this.#node }, cdr: { ...this.#cdr } };
   }
 
@@ -64,7 +66,10 @@ export class AsteriskCore {
   #take(message: Map<string, string>, output: string): void {
     const id = message.get('ActionID');
     if (id === 'login') this.#live = message.get('Response') === 'Success';
-    if (id === 'queues') this.#queues(output);
+    if (id === 'queues') {
+      this.#owed = 0;
+      this.#queues(output);
+    }
     const event = message.get('Event');
     if (event === 'Reload') this.#node.reloads_total!++;
     if (event !== 'Hangup') return;

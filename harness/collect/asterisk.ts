@@ -46,6 +46,8 @@ export class AsteriskReader {
   readonly #socket: Socket;
   readonly #readings: Readings = { rtp_received_total: 0, rtp_sent_total: 0, rtp_lost_total: 0, legs_total: 0 };
   #live = false;
+  /** Questions without an answer: what it said before is no reading of now. */
+  #owed = 0;
 
   constructor(host: string, port: number, user: string, secret: string) {
     this.#socket = connect({ host, port });
@@ -63,6 +65,7 @@ export class AsteriskReader {
   read(): Readings | null {
     if (!this.#live) return null;
     this.#act({ Action: 'CoreStatus', ActionID: 'status' });
+    if (++this.#owed > 2) return null;
     return { ...this.#readings };
   }
 
@@ -79,6 +82,7 @@ export class AsteriskReader {
   #take(message: Map<string, string>): void {
     if (message.get('ActionID') === 'login') this.#live = message.get('Response') === 'Success';
     if (message.get('ActionID') === 'status') {
+      this.#owed = 0;
       const calls = Number(message.get('CoreCurrentCalls'));
       if (!Number.isNaN(calls)) this.#readings.calls = calls;
     }

@@ -28,13 +28,13 @@ export interface CaseResult {
   namedAfterMs: Partial<Record<Cause, number>>;
 }
 
-/** One simulated run, from plan to verdict, from the files alone; they are gone afterwards. */
+/** One run, from plan to verdict, from the files alone; they are gone afterwards. */
 export async function resultOf(job: Job): Promise<CaseResult> {
   const outDir = mkdtempSync(join(tmpdir(), 'deadair-score-'));
   try {
     const loaded = await loadScenario(job.scenario);
     const stamp = { now: new Date(0), suffix: `s${job.seed}` };
-    const plan = resolvePlan(loaded, { ...job.options, seed: job.seed, simulate: true }, stamp);
+    const plan = resolvePlan(loaded, { ...job.options, seed: job.seed, simulate: job.real !== true }, stamp);
     const { verdict } = await runPlan(plan, { outDir, reports: false });
     // A limit is there from the beginning: its onset is when the first call went wrong. A fault has an instant of its own.
     const applied = verdict.faults.flatMap((f) => f.appliedAtMs ?? []);

@@ -8,9 +8,11 @@ import { incidentsOf } from '../plan/scenario.js';
 export interface ScoreCase {
   name: string;
   scenario: string;
-  options: Pick<PlanOptions, 'incident' | 'cured' | 'set'>;
+  options: Pick<PlanOptions, 'incident' | 'cured' | 'set' | 'stack' | 'env' | 'fault'>;
   /** The causes that were injected; none where every name would be wrong. */
   truth: Cause[];
+  /** On real sockets, one after the other; otherwise in virtual time. */
+  real?: boolean;
 }
 
 /**
@@ -57,7 +59,12 @@ export async function catalogue(only?: string): Promise<ScoreCase[]> {
       add(`${incident} + ${adds}`, { incident, set }, [cause, adds]);
     }
   }
-  if (only === undefined) return cases;
+  return chosenOf(cases, only);
+}
+
+/** Those that have `only` in their name; all without it. Throws BAD_PLAN when none has. */
+export function chosenOf(cases: readonly ScoreCase[], only: string | undefined): ScoreCase[] {
+  if (only === undefined) return [...cases];
   const chosen = cases.filter((c) => c.name.includes(only));
   if (chosen.length > 0) return chosen;
   throw new HarnessError(

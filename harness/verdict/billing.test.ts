@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { CdrRecord } from '../collect/cdrs.js';
 import { judgeBilling } from './billing.js';
+import { gradeCalls } from './platform.js';
 import { openRun } from './read.js';
 import { goodCall, type Pair, SyntheticRun, unanswered } from './testing.js';
 
@@ -24,6 +25,7 @@ function billed({ caller }: Pair, more: Partial<CdrRecord> = {}): CdrRecord {
 async function judged(made: SyntheticRun): Promise<Awaited<ReturnType<typeof judgeBilling>>> {
   const run = await openRun(await made.finish());
   try {
+    await gradeCalls(run);
     return await judgeBilling(run);
   } finally {
     run.close();

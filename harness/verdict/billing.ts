@@ -17,20 +17,21 @@ const SLACK_MS = 1000;
 /** Fewer calls of the same phones do not say whose they are. */
 const TENANT_CALLS = 3;
 
-const MATCHED = `CREATE TEMP VIEW matched_cdrs AS
+/** `calls` is the view, or the table `graded` that the diagnosis has made of it. */
+const matched = (calls: string): string => `CREATE OR REPLACE TEMP VIEW matched_cdrs AS
   WITH numbered AS (SELECT *, row_number() OVER () AS record,
          CASE WHEN regexp_matches(callee, '[0-9]{9}$') THEN right(callee, 9)::BIGINT END AS number FROM cdrs)
   SELECT n.*, coalesce(byId.callNo, byNumber.callNo) AS callNo
   FROM numbered n
-    LEFT JOIN calls byId ON n.callId <> '' AND byId.caller_callId = n.callId
-    LEFT JOIN calls byNumber ON byId.callNo IS NULL AND n.callId = '' AND byNumber.callNo = n.number`;
+    LEFT JOIN ${calls} byId ON n.callId <> '' AND byId.caller_callId = n.callId
+    LEFT JOIN ${calls} byNumber ON byId.callNo IS NULL AND n.callId = '' AND byNumber.callNo = n.number`;
 
-const BILLING = `CREATE TEMP VIEW billing AS
+const billing = (calls: string): string => `CREATE OR REPLACE TEMP VIEW billing AS
   WITH rated AS (SELECT *, endedMs - answeredMs AS billed_ms FROM matched_cdrs WHERE answeredMs IS NOT NULL AND callNo IS NOT NULL),
   per_call AS (SELECT callNo, count(*) AS records, min(billed_ms) AS billed_ms, max(resolutionMs) AS resolution_ms, min(tenant) AS tenant
                FROM rated GROUP BY callNo),
   wire AS (SELECT callNo, caller_callId AS callId, answered, ended_ms, talk_ms, caller_worker AS worker, caller_tenant AS phones
-           FROM calls WHERE has_caller),
+           FROM ${calls} WHERE has_caller),
   owners AS (SELECT worker, phones, mode(tenant) AS owner, count(*) AS n FROM wire JOIN per_call USING (callNo) WHERE tenant <> '' GROUP BY worker, phones),
   joined AS (SELECT * FROM wire LEFT JOIN per_call USING (callNo) LEFT JOIN owners USING (worker, phones))
   SELECT callNo, callId, finding, talk_ms, billed_ms, coalesce(records, 0) AS records, tenant FROM (
@@ -41,18 +42,23 @@ const BILLING = `CREATE TEMP VIEW billing AS
     UNION ALL SELECT *, 'wrong-tenant' FROM joined WHERE tenant <> '' AND n >= ${TENANT_CALLS} AND tenant <> owner)
   WHERE EXISTS (FROM billed_run WHERE billed)`;
 
-export const BILLING_VIEWS: readonly string[] = [MATCHED, BILLING];
+/** Makes the views matched_cdrs and billing. Not done for every run that is opened: they cost more to bind than most questions to answer. */
+export async function openBilling(run: OpenRun, calls: 'calls' | 'graded'): Promise<void> {
+  await run.exec(matched(calls));
+  await run.exec(billing(calls));
+}
 
-/** Null where the platform's records could not be read. */
+/** After gradeCalls. Null where the platform's records could not be read. */
 export async function judgeBilling(run: OpenRun): Promise<Billing | null> {
   if ((await run.one('SELECT billed FROM billed_run')).billed !== true) return null;
+  await openBilling(run, 'graded');
   const found = await run.query('SELECT finding, count(*) AS n, min(callNo) AS example FROM billing GROUP BY finding');
   const of = (finding: string): number => num(found.find((r) => r.finding === finding) ?? {}, 'n');
   const sums: Row = await run.one(`SELECT
       (SELECT count(*) FROM cdrs) AS records, (SELECT count(*) FROM cdrs WHERE answeredMs IS NOT NULL) AS answered,
       (SELECT count(*) FROM matched_cdrs WHERE callNo IS NULL) AS strange,
-      (SELECT count(*) FROM calls WHERE has_caller AND answered AND ended_ms IS NOT NULL) AS calls,
-      (SELECT sum(talk_ms) FROM calls WHERE has_caller AND answered AND ended_ms IS NOT NULL) AS talk_ms,
+      (SELECT count(*) FROM graded WHERE has_caller AND answered AND ended_ms IS NOT NULL) AS calls,
+      (SELECT sum(talk_ms) FROM graded WHERE has_caller AND answered AND ended_ms IS NOT NULL) AS talk_ms,
       (SELECT sum(endedMs - answeredMs) FROM matched_cdrs WHERE answeredMs IS NOT NULL AND callNo IS NOT NULL) AS billed_ms`);
   return {
     records: num(sums, 'records'),

@@ -104,7 +104,7 @@ const RAW_BOTH =
   'worker tenant outcome_name ended_by_name answeredMs startedMs byeMs ackCount rtpSent rtpSendLate rtpLost rtpReceived lossEvents heardOther heardCallNo mediaPort remoteMediaPort firstRtpMs lastRtpMs maxGapMs answerRetransmits inviteRetransmits byeRetransmits ' +
   'midCode midMethod sessionExpiresS refresher refreshes reinvitesSent updatesSent holds glares transfers transferCode pracks';
 const RAW_CALLER =
-  'intendedMs tryingMs ringingMs rejectedMs endedMs byeCode remoteMediaIp reasonText retryAfterS callId count100 count180 count183 redirects challenges forks';
+  'intendedMs tryingMs ringingMs rejectedMs endedMs byeCode remoteMediaIp reasonText retryAfterS tenant callId count100 count180 count183 redirects challenges forks';
 const DERIVED = `callNo has_caller has_callee started_ms answered_ms bye_ms ended_ms outcome final_code q850 sip_cause answered
   lateness_ms talk_end_ms talk_ms pdd_ms srd_ms srd_failed_ms setup_ms sdd_ms mos media
   dead_air one_way poor_mos crossed_audio completed dropped failed cancelled_slow no_ack bye_failed bad`;

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
 import { HarnessError } from '../errors.js';
+import { openBilling } from './billing.js';
 import { type Cell, openRun } from './read.js';
 
 export interface QueryResult {
@@ -27,6 +28,7 @@ export const QUERY_TABLES = [
 export async function queryRun(runDir: string, sql: string): Promise<QueryResult> {
   const run = await openRun(runDir);
   try {
+    if (/\bbilling\b/i.test(sql)) await openBilling(run, 'calls');
     await run.exec('SET lock_configuration = true');
     return await ask(run.connection, sql);
   } finally {
@@ -38,6 +40,7 @@ export async function queryRun(runDir: string, sql: string): Promise<QueryResult
 export async function describeTables(runDir: string): Promise<Record<string, [column: string, type: string][]>> {
   const run = await openRun(runDir);
   try {
+    await openBilling(run, 'calls');
     const out: Record<string, [string, string][]> = {};
     for (const table of QUERY_TABLES) {
       const rows = await run.query(`SELECT column_name, column_type FROM (DESCRIBE ${table})`);

@@ -5,7 +5,6 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { EnvRecord } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
-import { BILLING_VIEWS } from './billing.js';
 import { CALLS_VIEWS, LEGS_SELECT } from './calls.js';
 import { MOS_MACROS } from './mos.js';
 
@@ -133,7 +132,7 @@ export async function openRun(runDir: string, files: RunFiles = ENGINE_FILES): P
       `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${files.media ?? env.media === 'rtp'} AS media`,
     );
     await run.exec(`CREATE TEMP TABLE billed_run AS SELECT ${existsSync(join(runDir, 'cdrs.parquet'))} AS billed`);
-    for (const view of [...CALLS_VIEWS, ...BILLING_VIEWS]) await run.exec(view);
+    for (const view of CALLS_VIEWS) await run.exec(view);
     return run;
   } catch (cause) {
     run.close();

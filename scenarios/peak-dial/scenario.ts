@@ -165,7 +165,7 @@ export default defineScenario({
         'cdr.queueLimit': 60,
         'cdr.onFull': 'stop',
       },
-      faults: (p) => [{ kind: 'db-lock', atMs: p.stallAtMs, forMs: p.stallMs }],
+      faults: (p) => [{ kind: 'db-stall', at: p.stallAtMs, for: p.stallMs }],
       cure: { summary: 'a queue for the whole stall: 10,000 rows', set: { 'cdr.queueLimit': 10_000 } },
     },
     'noisy-neighbour': {

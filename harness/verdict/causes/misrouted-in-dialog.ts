@@ -16,7 +16,7 @@ export const misroutedInDialog: CauseRule = {
   cure: 'Keep a dialog on its node: Record-Route and loose routing, or dispatch by a hash of the Call-ID; never load-balance in-dialog requests anew.',
   prepare: [`CREATE OR REPLACE TEMP TABLE strays AS SELECT * FROM ${stretches('edge', 'stray_in_dialog > 0')}`],
   rule: `
-    WITH watched AS (SELECT count(*) > 0 AS yes FROM edge),
+    WITH watched AS (SELECT count(stray_in_dialog_total) > 0 AS yes FROM edge),
     hits AS (SELECT s.*, EXISTS (FROM strays WHERE coalesce(bye_ms, answered_ms) <= until + 1000
                                  AND coalesce(ended_ms, bye_ms) >= since - 1000) AS seen FROM suspects s),
     asked AS (SELECT *,

@@ -14,7 +14,8 @@ export const rtpPortExhausted: CauseRule = {
   cure: 'Widen the relay port range to at least 4 ports per concurrent call plus a quarter (port-min/port-max), refuse calls with 503 when none is left instead of passing the SDP on, and alarm at 80 % used.',
   prepare: [
     `CREATE OR REPLACE TEMP TABLE relay_out AS
-       SELECT * FROM ${stretches('relay', 'alloc_failed > 0 OR unanchored > 0')}`,
+       -- A relay that does not count what it could not serve (RTPengine) is out when all of its pool is taken.
+       SELECT * FROM ${stretches('relay', 'alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND ports_used >= 0.9 * ports_max)')}`,
   ],
   rule: `
     WITH watched AS (SELECT count(*) > 0 AS yes FROM relay),
@@ -38,11 +39,11 @@ export const rtpPortExhausted: CauseRule = {
     {
       source: 'relay',
       sql: `SELECT greatest(sum(alloc_failed), sum(unanchored)) AS failed, max(ports_used) AS used, max(ports_max) AS ports_max, min(t_prev) AS since, max(t) AS until
-            FROM relay WHERE alloc_failed > 0 OR unanchored > 0 HAVING count(*) > 0`,
+            FROM relay WHERE alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND ports_used >= 0.9 * ports_max) HAVING count(*) > 0`,
       text: (r) =>
         r.used === undefined
           ? null
-          : `the relay used ${nice(num(r, 'used'))} of ${nice(num(r, 'ports_max'))} ports and could not serve ${nice(num(r, 'failed'))} requests ${span(r)}`,
+          : `the relay used ${nice(num(r, 'used'))} of ${nice(num(r, 'ports_max'))} ports and ${num(r, 'failed') > 0 ? `could not serve ${nice(num(r, 'failed'))} requests ` : 'had none for another call '}${span(r)}`,
     },
     {
       source: 'legs',
