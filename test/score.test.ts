@@ -14,6 +14,7 @@ const SEEDS = 20;
 const TIMEOUT_MS = 1_800_000;
 const SHARE = 0.95;
 const LEAST = 0.97;
+const POLICIES: readonly string[] = ['tenant-cap', 'registration-shed'];
 
 const CASES: ScoreCase[] = await catalogue();
 let results: CaseResult[];
@@ -57,7 +58,9 @@ describe('an incident is named', () => {
     expect(wrong(name, (r) => r.bad > 0)).toEqual([]);
     expect(wrong(name, (r) => (r.named[truth[0]!] ?? 0) >= SHARE * r.bad)).toEqual([]);
     // A measurement that blames itself is no finding about the platform, and the defaults are budgets that fail.
-    expect(wrong(name, (r) => r.word === 'FAIL')).toEqual([]);
+    // A policy that does its work may keep every budget.
+    const words = POLICIES.includes(truth[0]!) ? ['FAIL', 'PASS'] : ['FAIL'];
+    expect(wrong(name, (r) => words.includes(r.word))).toEqual([]);
     expect(wrong(name, (r) => r.open === 0 && r.blocked === 0)).toEqual([]);
   });
 });

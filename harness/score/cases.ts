@@ -29,6 +29,11 @@ const PAIRS: readonly { incident: string; set: string[]; adds: Cause }[] = [
 ];
 const PAIRS_OF = 'peak-dial';
 
+/** Of a scenario whose default size says no more than a smaller one does. */
+const SIZE: Readonly<Record<string, readonly string[]>> = {
+  'registration-storm': ['phones=2000', 'watchMs=40000'],
+};
+
 /** Of the calls of a healthy run, those that are busy, not answered, or to a wrong number. */
 const ORDINARY = 0.02;
 
@@ -43,7 +48,8 @@ export async function catalogue(only?: string): Promise<ScoreCase[]> {
     const incidents = Object.entries(incidentsOf(scenario)).filter(([, i]) => i.cause !== null);
     if (incidents.length === 0) continue;
     const add = (what: string, options: ScoreCase['options'], truth: Cause[]): void => {
-      cases.push({ name: `${name} ${what}`, scenario: name, options, truth });
+      const set = [...(SIZE[name] ?? []), ...(options.set ?? [])];
+      cases.push({ name: `${name} ${what}`, scenario: name, options: { ...options, set }, truth });
     };
     add('none', {}, []);
     if ('ordinaryFailures' in scenario.params) {
