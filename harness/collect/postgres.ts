@@ -95,20 +95,23 @@ export class SqlPulse {
     this.#client = null;
   }
 
+  /** On the connection of the question before, or on a new one where that got no answer. */
   #ask(): void {
-    // A question that is owed an answer for so long is asked on a connection of its own.
-    this.close();
-    const client = new pg.Client({ ...this.address, connectionTimeoutMillis: PULSE_MS, query_timeout: PULSE_MS });
-    this.#client = client;
-    client.on('error', () => this.#pulse.failed());
-    client
-      .connect()
+    const old = this.#client;
+    const client =
+      old ?? new pg.Client({ ...this.address, connectionTimeoutMillis: PULSE_MS, query_timeout: PULSE_MS });
+    const lost = (): void => {
+      if (this.#client === client) this.#client = null;
+    };
+    if (old === null) {
+      this.#client = client;
+      client.on('error', lost);
+    }
+    const ready = old === null ? client.connect() : Promise.resolve();
+    ready
       .then(() => client.query('SELECT 1 FROM tenant LIMIT 1'))
-      .then(() => {
-        this.#pulse.answered();
-        return client.end();
-      })
-      .catch(() => undefined); // counted when it is given up
+      .then(() => this.#pulse.answered())
+      .catch(lost); // counted when it is given up
   }
 }
 
