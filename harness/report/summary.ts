@@ -1,7 +1,7 @@
 import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
+import { billingLines } from './billing.js';
 import { budgetLine, byNeed, wordOf } from './budget-lines.js';
 import { diffHeadline, diffMarkdown, movedText } from './diff-text.js';
-import { billingLines } from './billing.js';
 import { count, decimals, duration, percent, plural } from './format.js';
 import { witnessLines, witnessMarkdown } from './witness.js';
 
