@@ -7,11 +7,11 @@ import type { Readings } from './rtpengine.js';
  * `node`, and of `cdr`: the queue in which call records wait (stasis/m:cdr:aggregator), at whose high-water mark it stops answering SIP.
  */
 
-/** `core show taskprocessors`: name, processed, in queue, most in queue, low water, high water. */
+/** `core show taskprocessors`: name, processed, in queue, most in queue, low water, high water; since 22 two times. */
 export function taskprocessors(lines: string): { name: string; depth: number; highWater: number }[] {
   const out: { name: string; depth: number; highWater: number }[] = [];
   for (const line of lines.split('\n')) {
-    const match = /^(\S+)\s+\d+\s+(\d+)\s+\d+\s+\d+\s+(\d+)\s*$/.exec(line.trim());
+    const match = /^(\S+)\s+\d+\s+(\d+)\s+\d+\s+\d+\s+(\d+)(?:\s+\d+)*$/.exec(line.trim());
     if (match !== null) out.push({ name: match[1]!, depth: Number(match[2]), highWater: Number(match[3]) });
   }
   return out;

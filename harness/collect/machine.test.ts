@@ -97,10 +97,12 @@ describe('parts of a stack', () => {
     const lines = [
       'Processor                                       Processed   In Queue  Max Depth  Low water High water',
       'stasis/m:cdr:aggregator-00000006                      120         44         90       4500       5000',
+      'app_voicemail                                           0          0          0        450        500          0          0',
       '107 taskprocessors',
     ];
     expect(taskprocessors(lines.join('\n'))).toEqual([
       { name: 'stasis/m:cdr:aggregator-00000006', depth: 44, highWater: 5000 },
+      { name: 'app_voicemail', depth: 0, highWater: 500 },
     ]);
   });
 
