@@ -44,6 +44,8 @@ export const COUNTERS = [
   'registerRetransmits',
   /** Connections of a stream transport: made, and why others were not or are gone; the last two are gauges. */
   'connectionsDialled',
+  /** Of those, to where an earlier connection failed or was lost. */
+  'connectionsRedialled',
   'connectionsMade',
   'connectionsAccepted',
   'connectionsRefused',
@@ -63,6 +65,8 @@ export const COUNTERS = [
   'connectionsConnecting',
   /** A gauge: phones that hold a binding, as far as they know. */
   'registeredPhones',
+  /** Bytes that a worker holds for phones that register, sockets aside: set when its run is over, and only in one without calls. */
+  'phoneBytes',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 export const COUNTER_INDEX = Object.fromEntries(COUNTERS.map((name, i) => [name, i])) as Record<Counter, number>;

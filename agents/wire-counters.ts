@@ -5,6 +5,7 @@ import type { WireCounters } from './wire/types.js';
 /** Where a wire's counts are published. */
 const STREAM: Partial<Record<keyof StreamCounters, Counter>> = {
   dialled: 'connectionsDialled',
+  redialled: 'connectionsRedialled',
   connected: 'connectionsMade',
   accepted: 'connectionsAccepted',
   refused: 'connectionsRefused',

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { COMMAND, Control, STATE } from './control.js';
 import { COUNTER_INDEX, Counters } from './counters.js';
 import { Fleet, type FleetPlan } from './fleet.js';
+import { heldBytes } from './heap.js';
 import { LegStore, RegistrationStore } from './store.js';
 import { hostActors } from './thread.js';
 import { isIp6 } from './wire/ip6.js';
@@ -39,6 +40,9 @@ await hostActors(
   data.media,
   REST_US,
   (wire, t0Us, streams) => {
+    // Of calls the tables are larger than of phones: what phones take is told by a run that has no calls.
+    const measured = data.plan.registrants !== undefined && data.arrivals.byteLength === 0;
+    const heldBefore = measured ? heldBytes() : 0;
     const store = new LegStore(data.legs, data.legCapacity);
     const r = data.registrations ?? null;
     const registrations = r === null ? null : new RegistrationStore(r.shared, r.capacity);
@@ -60,6 +64,11 @@ await hostActors(
       actors: [fleet],
       info: { mediaKinds: fleet.mediaKinds },
       ip6: isIp6(data.plan.callers?.ip ?? data.plan.callees?.ip ?? 0),
+      close: async () => {
+        if (!measured) return;
+        const records = data.registrations?.shared.byteLength ?? 0;
+        v[COUNTER_INDEX.phoneBytes] = heldBytes() - heldBefore + records;
+      },
       onTurn: (nowUs) => {
         if (control.command === COMMAND.HANG_UP && !hungUp) {
           hungUp = true;

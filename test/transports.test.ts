@@ -44,12 +44,21 @@ describeWithOpenssl('with certificates', () => {
 
 it('an outage over TCP cuts every connection, refuses new ones, and all phones come back', async () => {
   const outage = { ...PHONES, atMs: 2000, outageMs: 2000, watchMs: 9000, retryMs: 1000, overMs: 100 };
-  const { verdict } = await run('registration-storm', { transport: 'tcp', ...outage }, ['--incident', 'outage']);
-  const { registrations } = verdict;
+  const { verdict, cli } = await run('registration-storm', { transport: 'tcp', ...outage }, ['--incident', 'outage']);
+  const { registrations, connections } = verdict;
   expect(registrations).toMatchObject({ phones: 60, timeouts: 0 });
   // Each phone was refused at least once, and registered before and after.
   expect(registrations!.failed).toBeGreaterThanOrEqual(60);
   expect(registrations!.registered).toBeGreaterThanOrEqual(120);
+  expect(connections).toMatchObject({ openMax: 60, accepted: 0, tlsFailed: 0, noRoom: 0 });
+  const { made, redialled, refused, closed, reset, dialled } = connections!;
+  expect(made).toBeGreaterThanOrEqual(120);
+  expect(redialled).toBe(dialled - 60);
+  expect(refused).toBeGreaterThanOrEqual(60);
+  expect(closed + reset).toBeGreaterThanOrEqual(60);
+  expect(cli.stdout).toMatch(/^links +[\d,]+ dialled \([\d,]+ of them anew\), .* refused \d+/m);
+  // Of 60 phones it says nothing: the workers' own tables are more than that.
+  expect(verdict.generator.bytesPerPhone).toBeUndefined();
 });
 
 describeWithOpenssl('certificates', () => {

@@ -37,6 +37,8 @@ export interface StreamCounters extends WireCounters {
   open: number;
   connecting: number;
   dialled: number;
+  /** Of those, to where an earlier connection failed or was lost. */
+  redialled: number;
   connected: number;
   accepted: number;
   refused: number;
@@ -60,7 +62,7 @@ export interface StreamCounters extends WireCounters {
 export function streamCounters(): StreamCounters {
   return {
     ...{ sent: 0, received: 0, sendDropped: 0, receiveDropped: 0, unreachable: 0 },
-    ...{ open: 0, connecting: 0, dialled: 0, connected: 0, accepted: 0 },
+    ...{ open: 0, connecting: 0, dialled: 0, redialled: 0, connected: 0, accepted: 0 },
     ...{ refused: 0, reset: 0, closed: 0, timedOut: 0, unreached: 0, tlsFailed: 0, webSocketFailed: 0 },
     ...{ tooLong: 0, noLength: 0, noRoom: 0, pings: 0, pongs: 0, pongTimeouts: 0 },
   };

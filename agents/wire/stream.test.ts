@@ -127,6 +127,7 @@ test('closed by the peer, then a new one for the next message', async () => {
   expect(a.lost).toEqual([`${HOST}:${port} closed`]);
   say(a, text('y'), HERE, port);
   await until(() => sockets.length === 2);
+  expect(a.wire.counters).toMatchObject({ dialled: 2, redialled: 1 });
   sockets[1]!.resetAndDestroy();
   await until(() => a.lost.length > 1);
   expect(a.lost[1]).toBe(`${HOST}:${port} reset`);

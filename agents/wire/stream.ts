@@ -145,6 +145,8 @@ export class StreamPort implements UdpPort, ConnectionOwner {
   /** By lane, then by address. */
   readonly #dialled: Map<number, Connection>[] = [];
   readonly #accepted = new Map<number, Connection>();
+  /** By lane, where a connection that we had dialled is gone. */
+  readonly #gone: Set<number>[] = [];
   #open = true;
 
   constructor(
@@ -201,6 +203,7 @@ export class StreamPort implements UdpPort, ConnectionOwner {
       this.wire.later(() => this.lost(ip, port, 'no room', this.nowUs()));
       return undefined;
     }
+    if (this.#gone[this.lane]?.has(key)) this.wire.counters.redialled++;
     const to = { transport, host: ipToString(ip), port, localHost: ipToString(this.ip), tls, path };
     const connection = new Connection(this, ip, port, true, this.lane, (events) => dial(to, events));
     this.#lane(this.lane).set(key, connection);
@@ -236,6 +239,9 @@ export class StreamPort implements UdpPort, ConnectionOwner {
     const flows = connection.dialled ? this.#lane(connection.lane) : this.#accepted;
     const key = connection.ip * 65_536 + connection.port;
     if (flows.get(key) === connection) flows.delete(key);
+    if (!connection.dialled) return;
+    this.#gone[connection.lane] ??= new Set();
+    this.#gone[connection.lane]!.add(key);
   }
 
   *#connections(): Generator<Connection> {

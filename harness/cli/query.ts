@@ -10,7 +10,9 @@ interface QueryFlags {
 export function addQuery(program: Command): void {
   program
     .command('query')
-    .description('ask a run in SQL (DuckDB): calls, legs, causes, telemetry, frames, registrations; read-only')
+    .description(
+      'ask a run in SQL (DuckDB): calls, legs, causes, telemetry, frames, registrations, webphones; read-only',
+    )
     .argument('<run>', 'directory of a run, for example results/peak-dial-…')
     .argument('[sql]', 'one SELECT, for example "from causes group by all"; without it, the tables and their columns')
     .addOption(new Option('--format <name>', 'how rows are printed').choices(['table', 'json', 'csv']).default('table'))

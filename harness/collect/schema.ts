@@ -94,6 +94,11 @@ export interface GeneratorRecord {
   /** Lateness of RTP sends from their 20 ms instants, ms. */
   rtpLatenessMs: { p50: number; p99: number; max: number };
   /**
+   * What a phone that registers took of the workers' memory when the run was over, bytes: heap, tables and records of the
+   * workers, over the phones; without sockets. Absent in a run with calls, or with fewer than 1,000 phones.
+   */
+  bytesPerPhone?: number;
+  /**
    * Turns of the embedded platform's loop, ms, weighted by time: in 1 % of the run every packet through it waited for p99
    * and more. Only on real sockets.
    */

@@ -9,6 +9,8 @@ import type { LiveCalls } from './live-calls.js';
 import type { PhonesProgress } from './types.js';
 
 const OPEN = OUTCOMES.indexOf('open');
+/** Below this the tables that a worker has anyway are more than what its phones take. */
+const MEMORY_PHONES = 1000;
 
 /** One agents' worker as the collector sees it: memory that stays readable when the worker is dead. */
 export interface GatheredWorker {
@@ -145,7 +147,8 @@ export class Gatherer {
     return { offered, blocked: offered - started, started, ended, open: started - ended, blockedBy };
   }
 
-  generator(wire: string, mediaBackend: string): GeneratorRecord {
+  /** `phones` that register. */
+  generator(wire: string, mediaBackend: string, phones = 0): GeneratorRecord {
     const calls = this.workers.map((w) => w.counters.callLateness);
     const rtp = this.workers.map((w) => w.counters.rtpLateness);
     const of = (h: Float64Array[]): GeneratorRecord['callLatenessMs'] => ({
@@ -163,6 +166,9 @@ export class Gatherer {
       }),
       callLatenessMs: of(calls),
       rtpLatenessMs: of(rtp),
+      ...(phones >= MEMORY_PHONES && this.sum('phoneBytes') > 0
+        ? { bytesPerPhone: Math.round(this.sum('phoneBytes') / phones) }
+        : {}),
       rtpSent: this.sum('rtpSent'),
       rtpReceived: this.sum('rtpReceived'),
       sendDropped: this.sum('sendDropped'),

@@ -223,7 +223,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   faults.finish();
   const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
   const media = plan.call.media === 'none' ? 'none' : ours.media;
-  const generator = gatherer.generator(ours.wire, media);
+  const generator = gatherer.generator(ours.wire, media, plan.registrations?.phones);
   return {
     durationMs,
     load,

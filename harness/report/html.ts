@@ -4,6 +4,7 @@ import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { Verdict } from '../verdict/types.js';
 import { billingHtml } from './billing.js';
+import { connectionsHtml } from './connections.js';
 import { escapeXml as esc } from './format.js';
 import { junitXml } from './junit.js';
 import { plotsPage } from './page.js';
@@ -32,6 +33,7 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[], runDir:
       part.causes(v),
       v.registrations !== null && v.calls.total === 0 ? '' : part.tiles(v),
       billingHtml(v.billing ?? null),
+      connectionsHtml(v),
       witnessHtml(v),
       part.budgets(v),
     ].join('\n'),

@@ -146,6 +146,9 @@ export function generator(v: Verdict): string {
       `${count(g.sendDropped)} sending, ${count(g.receiveDropped)} receiving; ${count(g.unreachable)} unreachable, ${count(g.parseRejected)} not parsed`,
     ],
     ['workers', g.workers.map((w) => `${w.name} ${w.died ? 'died' : percent(w.cpuBusy)}`).join(', ')],
+    ...(g.bytesPerPhone === undefined
+      ? []
+      : [['memory a phone that registers', `${count(g.bytesPerPhone)} bytes, sockets aside`]]),
     ['media, wire', `${g.mediaBackend}, ${g.wire}`],
     ['telemetry missing', v.sourcesMissing.length === 0 ? 'none' : missingText(v)],
   ];

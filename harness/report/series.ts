@@ -125,6 +125,36 @@ async function registrationPlots(
   ];
 }
 
+/** Connections at our end; none over UDP. */
+async function connectionPlots(of: Of, step: (t: string) => string, perSecond: number): Promise<(Plot | null)[]> {
+  const rises = { made: ['Made'], refused: ['Refused', 'Unreached', 'TimedOut'], lost: ['Reset', 'Closed'] };
+  const columns = Object.entries(rises).map(
+    ([column, names]) =>
+      `sum(rise) FILTER (name IN (${names.map((n) => `'connections${n}'`).join(', ')})) * ${perSecond} AS ${column}`,
+  );
+  const frames = `FROM frames WHERE name LIKE 'connections%' AND (SELECT max(value) FROM frames WHERE name IN ('connectionsDialled', 'connectionsAccepted')) > 0`;
+  return [
+    await of(
+      'Connections open',
+      'connections',
+      `SELECT s, sum(v) AS v FROM (SELECT ${step('tMs - 1')} AS s, worker, last(value ORDER BY tMs) AS v ${frames} AND name = 'connectionsOpen' GROUP BY 1, 2) GROUP BY s`,
+      [['v', 'open', 'a']],
+    ),
+    await of(
+      'Connections per second',
+      'per second',
+      `SELECT s, ${columns.join(', ')} FROM (
+         SELECT ${step('tMs - 1')} AS s, name, value - coalesce(lag(value) OVER (PARTITION BY worker, name ORDER BY tMs), 0) AS rise ${frames}) GROUP BY s`,
+      [
+        ['made', 'made', 'a'],
+        ['refused', 'refused or never made', 'bad'],
+        ['lost', 'reset or closed', 'c'],
+      ],
+      0,
+    ),
+  ];
+}
+
 /** Needs the tables that diagnose leaves. */
 export async function plotsOf(run: OpenRun): Promise<Plot[]> {
   const duration = Math.max(1000, run.env.durationMs);
@@ -147,6 +177,7 @@ export async function plotsOf(run: OpenRun): Promise<Plot[]> {
 
   const plots = [
     ...(await registrationPlots(run, of, step, perSecond)),
+    ...(await connectionPlots(of, step, perSecond)),
     await of(
       'Calls per second',
       'calls/s',

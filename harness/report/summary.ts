@@ -1,6 +1,7 @@
 import type { CauseFinding, Quantiles, Verdict } from '../verdict/types.js';
 import { billingLines } from './billing.js';
 import { budgetLine, byNeed, wordOf } from './budget-lines.js';
+import { connectionLines } from './connections.js';
 import { diffHeadline, diffMarkdown, movedText } from './diff-text.js';
 import { count, decimals, duration, percent, plural } from './format.js';
 import { witnessLines, witnessMarkdown } from './witness.js';
@@ -105,6 +106,11 @@ function causeLines(c: CauseFinding, evidence: number): string[] {
   ];
 }
 
+function memoryLine({ generator }: Verdict): string[] {
+  const { bytesPerPhone } = generator;
+  return bytesPerPhone === undefined ? [] : [`${count(bytesPerPhone)} bytes of memory a phone, sockets aside`];
+}
+
 /** The phones that register: how many are back, how long it took, what it cost, and what held them up. */
 function registrationLines(v: Verdict): string[] {
   const r = v.registrations;
@@ -121,6 +127,7 @@ function registrationLines(v: Verdict): string[] {
     [quantileText('RRD', r.rrdMs), quantileText('of refreshes', r.refreshRrdMs), `IRA ${percent(r.ira)}`]
       .filter((t) => t !== '')
       .join('; '),
+    ...memoryLine(v),
     ...r.mechanisms.map((m) => `${m.name}: ${m.text}`),
   ];
 }
@@ -135,7 +142,7 @@ export function summaryText(v: Verdict): string {
   const setupText = setup.filter((s) => s !== '').join('; ');
   if (setupText !== '') out.push(...block('setup', [setupText]));
   if (v.run.media === 'rtp') out.push(...block('audio', [mediaLine(v)]));
-  out.push(...block('webphones', witnessLines(v)));
+  out.push(...block('links', connectionLines(v)), ...block('webphones', witnessLines(v)));
   if (v.calls.total > 0 || v.registrations === null)
     out.push(...block('bad', [`${count(v.calls.bad)} of ${count(v.calls.total)} calls`]));
   if (v.calls.total > 0) out.push(...block('billed', billingLines(v.billing ?? null)));
@@ -195,6 +202,7 @@ export function summaryMarkdown(v: Verdict): string {
   if (v.outcome.reasons.length > 0) out.push('');
   for (const line of registrationLines(v)) out.push(`- ${line}`);
   if (v.registrations !== null) out.push('');
+  for (const line of connectionLines(v)) out.push(`Connections: ${line}.`, '');
   out.push(...witnessMarkdown(v));
   const { metrics } = v.calls;
   const rows: [string, string][] = [

@@ -5,6 +5,7 @@ import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
 import { judgeBilling } from './billing.js';
 import { judgeBudgets } from './budgets.js';
+import { connectionsOf } from './connections.js';
 import { diagnose } from './diagnose.js';
 import { diffWith } from './diff/compare.js';
 import { callKpis, mediaKpis } from './kpi.js';
@@ -68,6 +69,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     calls,
     media: await mediaKpis(run),
     registrations: await judgeRegistrations(run),
+    connections: await connectionsOf(run),
     witness: await judgeWitness(run),
     billing: await judgeBilling(run),
     causes,

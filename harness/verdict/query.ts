@@ -19,6 +19,8 @@ export const QUERY_TABLES = [
   'cdrs',
   'billing',
   'logs',
+  'webphones',
+  'webphone_registrations',
 ] as const;
 
 /**

@@ -90,7 +90,7 @@ const NO_REGISTRATION =
   'NULL::UINTEGER AS phone, NULL::USMALLINT AS tenant, NULL::UTINYINT AS wave, NULL::DOUBLE AS intendedMs, NULL::DOUBLE AS startedMs, NULL::DOUBLE AS doneMs, NULL::USMALLINT AS n401, NULL::USMALLINT AS n503, NULL::USMALLINT AS retransmissions, NULL::VARCHAR AS outcome_name, NULL::VARCHAR AS reason_name';
 
 /**
- * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames, causes (empty until the run was judged) and calls
+ * Opens results/<run-id>/ for SQL: views legs, registrations, telemetry, frames, webphones, causes (empty until the run was judged) and calls
  * (one row per call; calls.ts has its columns),
  * and run_env with one row. plan.json and faults.jsonl are not opened here, and DuckDB is told to refuse every file but the
  * run's own Parquet: no rule can see what was injected, however it is written.
@@ -127,6 +127,17 @@ export async function openRun(runDir: string, files: RunFiles = ENGINE_FILES): P
       const there = existsSync(join(runDir, `${from}.parquet`));
       const select = there ? `* FROM ${file(from)}` : `${columns} WHERE false`;
       await run.exec(`CREATE TEMP VIEW ${name} AS SELECT ${select}`);
+    }
+    // Beside the engine's, in the same columns.
+    for (const [name, like] of [
+      ['webphones', 'legs'],
+      ['webphone_registrations', 'registrations'],
+    ] as const) {
+      const there = existsSync(join(runDir, `${name}.parquet`));
+      const select = name === 'webphones' ? LEGS_SELECT : '*';
+      await run.exec(
+        `CREATE TEMP VIEW ${name} AS SELECT ${there ? `${select} FROM ${file(name)}` : `* FROM ${like} WHERE false`}`,
+      );
     }
     await run.exec(
       `CREATE TEMP TABLE run_env AS SELECT ${Number(env.durationMs)}::DOUBLE AS duration_ms, ${files.media ?? env.media === 'rtp'} AS media`,

@@ -5,6 +5,34 @@ import type { Diff } from './diff/types.js';
 
 export type { BudgetResult, Cause };
 
+/** Connections of a stream transport over the whole run, at the agents' end. */
+export interface Connections {
+  /** That we opened, or tried to; `redialled` of them to where one had failed or was lost; `made` of them came up. */
+  dialled: number;
+  redialled: number;
+  made: number;
+  accepted: number;
+  /** The most that were open in one reading. */
+  openMax: number;
+  /** How they failed, or ended. */
+  refused: number;
+  reset: number;
+  closed: number;
+  timedOut: number;
+  unreached: number;
+  tlsFailed: number;
+  webSocketFailed: number;
+  /** Our own limit (agents/wire/stream-options.ts). */
+  noRoom: number;
+  /** Closed for what came over them. */
+  tooLong: number;
+  unframed: number;
+  /** RFC 5626 4.4.1. */
+  pings: number;
+  pongs: number;
+  pongTimeouts: number;
+}
+
 /** verdict.json, schema deadair.verdict/1: what a run came to. Absent measurements are null, never 0. */
 
 /** A distribution in a few numbers; `n` says how many calls it rests on. */
@@ -307,6 +335,8 @@ export interface Verdict {
   };
   /** Null in a run without phones that register. */
   registrations: Registrations | null;
+  /** Of TCP, TLS and WebSocket, at our end; null in a run over UDP. */
+  connections: Connections | null;
   /** Null in a run without webphones. */
   witness: Witness | null;
   /** Null where the platform's call records could not be read. */

@@ -117,6 +117,10 @@ const FILES: Record<string, string> = {
   billing: 'One row per thing that was billed wrongly: a view over calls and cdrs.',
   logs: 'logs.parquet: the last lines of the logs of a stack’s services.',
   registrations: 'registrations.parquet: one row per attempt to register; only in runs with phones.',
+  webphones:
+    'webphones.parquet: one row per end of a call between webphones (sip.js); its columns are those of `legs`.',
+  webphone_registrations:
+    'webphone_registrations.parquet: one row per attempt of a webphone to register; its columns are those of `registrations`.',
 };
 
 /** `name: 'f64', // meaning` of a field list. */
@@ -146,7 +150,9 @@ export function schemaDoc(tables: Record<string, [column: string, type: string][
     '',
   ];
   for (const [table, columns] of Object.entries(tables)) {
-    out.push(`## ${table}`, '', FILES[table]!, '', '| column | type | meaning |', '| --- | --- | --- |');
+    out.push(`## ${table}`, '', FILES[table]!, '');
+    if (table.startsWith('webphone')) continue;
+    out.push('| column | type | meaning |', '| --- | --- | --- |');
     for (const [column, type] of columns) {
       if (table === 'calls' && /^calle[re]_/.test(column)) continue;
       const name = table === 'calls' ? column.replace(/^(a2b|b2a)_/, '') : column;
