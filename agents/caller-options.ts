@@ -1,6 +1,8 @@
-import type { CallPlan } from '../harness/plan/types.js';
+import type { CallPlan, DurationDist } from '../harness/plan/types.js';
+import type { Party } from './call/party.js';
 import type { Counters } from './counters.js';
 import type { LegMedia } from './media.js';
+import type { SipMessage } from './sip/parse.js';
 import type { LegStore } from './store.js';
 
 /** What the callers of one worker are, and where they call. */
@@ -14,10 +16,14 @@ export interface CallerOptions {
   /** 'host:port' of the Request-URI; the user is `user`, or the call's number when null. */
   domain: string;
   user: string | null;
-  /** User part of who is called, by the call's number; absent: `user`. */
+  /** Whom to call, as user@host, by the call's number; absent: `user` at `domain`. */
   dial?: (callNo: number) => Uint8Array;
   /** That a call is of, by its number; absent: there are none. */
   tenant?: (callNo: number) => number;
+  /** Phones whose calls these are, on ports of their own, and how they answer; absent: it only places calls. */
+  phones?: { party: Party; msg: SipMessage; ringMs: DurationDist; ordinaryFailures: number };
+  /** Header lines of every INVITE. */
+  lines?: string;
   /** Instants of all arrivals, ms since t0; this worker takes first, first+stride, ... */
   arrivals: Float64Array;
   first: number;

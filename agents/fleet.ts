@@ -1,16 +1,20 @@
 import type { CallPlan, RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
 import { dialer, Population, type User } from './identity.js';
+import { PhoneCalls } from './phone-calls.js';
+import { PhoneParty } from './phone-party.js';
 import { ROLE } from './record.js';
 import { Registrant } from './registrant.js';
 import { MediaEngine } from './rtp/media.js';
+import type { Route } from './service-route.js';
+import { ascii, latin1 } from './sip/text.js';
 import type { LegStore, RegistrationStore } from './store.js';
 import { Caller } from './uac.js';
 import { Callee } from './uas.js';
 import { behindGateway } from './wire/gateway.js';
 import type { StreamPlan } from './wire/stream-options.js';
-import { type Tap, tapped } from './wire/tap.js';
-import type { Actor, MediaPorts, Wire } from './wire/types.js';
+import { TAP_PHONES, type Tap, tapped } from './wire/tap.js';
+import { type Actor, ipToString, type MediaPorts, type Wire } from './wire/types.js';
 
 /** All that one worker hosts, as data that can cross a thread or a process. */
 export interface FleetPlan {
@@ -47,11 +51,18 @@ export interface FleetPlan {
     first: number;
     stride: number;
     untilMs: number;
-    /** Where they take calls; absent: nowhere. */
-    calledAt?: { ip: number; port: number };
+    /** They take calls, and place those of the plan if `place` is there: it says where. Absent: neither. */
+    calls?: { maxCalls: number; place: { ip: number; port: number } | null };
   };
+  /** Outbound proxy of callers and phones (RFC 3261 8.1.2), as the URI of a Route; it is their hop. */
+  proxy?: { uri: string; ip: number; port: number } | null;
 }
 
+function isOver(caller: Caller | null): boolean {
+  return caller === null || (caller.exhausted && caller.callsUp === 0);
+}
+
+const NO_ARRIVALS = new Float64Array(0);
 const MEDIA_PORT_MIN = 10_000;
 const MEDIA_PORT_MAX = 65_535;
 
@@ -60,6 +71,8 @@ export class Fleet implements Actor {
   readonly caller: Caller | null = null;
   readonly callee: Callee | null = null;
   readonly registrant: Registrant | null = null;
+  /** Calls of the phones. */
+  phones: Caller | null = null;
   readonly mediaKinds: string[] = [];
   readonly #actors: Actor[] = [];
 
@@ -114,6 +127,7 @@ export class Fleet implements Actor {
       this.#actors.push(this.callee);
     }
     const phones = plan.registrants;
+    const route: Route | null = plan.proxy ? { ...plan.proxy, lines: ascii(`Route: <${plan.proxy.uri}>\r\n`) } : null;
     if (plan.callers !== null) {
       const { ip, gateway, hop, domain, user, first, stride } = plan.callers;
       // Before the router's wrapping: what the phone itself would see.
@@ -127,8 +141,9 @@ export class Fleet implements Actor {
         domain,
         user,
         ...(phones?.plan.called
-          ? dialer(new Population(phones.plan, seed, phones.users), phones.plan.phones, seed)
+          ? dialer(new Population(phones.plan, seed, phones.users), phones.plan.phones, seed, domain)
           : {}),
+        ...(route === null ? {} : { lines: latin1(route.lines, 0, route.lines.length) }),
         arrivals,
         first,
         stride,
@@ -140,9 +155,11 @@ export class Fleet implements Actor {
       this.#actors.push(this.caller);
     }
     if (phones !== undefined && registrations !== null) {
-      const { hop, ...rest } = phones;
-      this.registrant = new Registrant(streams ?? wire, {
+      const { hop, calls, ...rest } = phones;
+      const takesCalls = calls !== undefined;
+      this.registrant = new Registrant(takesCalls ? watched(streams ?? wire, TAP_PHONES) : (streams ?? wire), {
         ...rest,
+        route: route?.lines ?? null,
         hopIp: hop.ip,
         hopPort: hop.port,
         seed,
@@ -154,19 +171,52 @@ export class Fleet implements Actor {
         counters,
       });
       this.#actors.push(this.registrant);
+      if (calls === undefined || this.registrant.phones === 0) return;
+      const on = watched(wire, TAP_PHONES);
+      const { first, stride, ip, plan: population } = phones;
+      const at = calls.place ?? hop;
+      const chosen = new PhoneCalls(new Population(population, seed, phones.users), population.phones, stride, seed);
+      this.registrant.takeCalls((parts, msg) => {
+        const party = new PhoneParty(parts, chosen, at, route, population.calling === true);
+        const { ringMs, ordinaryFailures = 0 } = call;
+        const made = new Caller(on, {
+          ...common,
+          maxCalls: calls.maxCalls,
+          ip,
+          port: 0,
+          hopIp: at.ip,
+          hopPort: at.port,
+          domain: ipToString(at.ip),
+          user: null,
+          dial: (callNo) => party.calledBy(callNo),
+          tenant: (callNo) => parts.population.tenant(chosen.calledOf(callNo)),
+          phones: { party, msg, ringMs, ordinaryFailures },
+          arrivals: calls.place === null ? NO_ARRIVALS : arrivals,
+          first,
+          stride,
+          call,
+          salt: salt ^ 0x3333,
+          runTag,
+          media: media(on, ip, calls.maxCalls),
+        });
+        this.phones = made;
+        this.#actors.push(made);
+        return made;
+      });
     }
   }
 
   /** No further arrivals; calls that are up are hung up. */
   hangUpAll(nowUs: number): void {
     this.caller?.hangUpAll(nowUs);
+    this.phones?.hangUpAll(nowUs);
     this.registrant?.stop();
   }
 
   /** No arrivals are left, no call is up, and no phone waits for an answer. */
   get idle(): boolean {
     if (this.registrant !== null && !this.registrant.idle) return false;
-    return (this.caller === null || (this.caller.exhausted && this.caller.callsUp === 0)) && this.calleeIdle;
+    return isOver(this.caller) && isOver(this.phones) && this.calleeIdle;
   }
   get calleeIdle(): boolean {
     return this.callee === null || this.callee.callsUp === 0;

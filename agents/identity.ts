@@ -45,6 +45,7 @@ export function domainOf(tenant: number): string {
 /** Who each phone is: generated from the seed, or as a file of users says. */
 export class Population {
   readonly tenants: number;
+  #byTenant: Map<number, number[]> | null = null;
 
   constructor(
     private readonly plan: RegistrationPlan,
@@ -64,19 +65,52 @@ export class Population {
   tenant(phone: number): number {
     return this.users?.[phone]?.tenant ?? tenantOf(phone, this.plan.phones, this.plan.tenants);
   }
+
+  /** The numbers of a tenant's phones, ascending. */
+  members(tenant: number): Members {
+    if (this.users === null) {
+      const { phones } = this.plan;
+      const first = Math.ceil((tenant * phones) / this.tenants);
+      const length = Math.ceil(((tenant + 1) * phones) / this.tenants) - first;
+      return { length, at: (i) => first + i, indexOf: (phone) => phone - first };
+    }
+    this.#byTenant ??= listed(this.plan.phones, (phone) => this.tenant(phone));
+    const list = this.#byTenant.get(tenant) ?? [];
+    return { length: list.length, at: (i) => list[i]!, indexOf: (phone) => list.indexOf(phone) };
+  }
 }
 
-/** Whom each call of a run calls: a phone by the seed, each as likely, and the same one whoever places the call. */
+export interface Members {
+  length: number;
+  at(index: number): number;
+  indexOf(phone: number): number;
+}
+
+function listed(phones: number, tenantOf: (phone: number) => number): Map<number, number[]> {
+  const lists = new Map<number, number[]>();
+  for (let phone = 0; phone < phones; phone++) {
+    const tenant = tenantOf(phone);
+    const list = lists.get(tenant);
+    if (list === undefined) lists.set(tenant, [phone]);
+    else list.push(phone);
+  }
+  return lists;
+}
+
+/**
+ * Whom each call from outside calls: a phone by the seed, each as likely, and the same one whoever places the call.
+ */
 export interface Dialled {
+  /** As user@host, where host is what callers dial. */
   dial: (callNo: number) => Uint8Array;
   /** Of the phone that is called. */
   tenant: (callNo: number) => number;
 }
-export function dialer(population: Population, phones: number, seed: number): Dialled {
+export function dialer(population: Population, phones: number, seed: number, host: string): Dialled {
   const chance = new KeyedPrng(seed ^ DIAL_KEY);
   const phone = (callNo: number): number => chance.at(callNo).below(phones);
   return {
-    dial: (callNo) => ascii(population.user(phone(callNo)).user),
+    dial: (callNo) => ascii(`${population.user(phone(callNo)).user}@${host}`),
     tenant: (callNo) => population.tenant(phone(callNo)),
   };
 }

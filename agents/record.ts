@@ -9,6 +9,9 @@ import { METHODS } from './sip/names.js';
 /** Who saw it. TRANSFER: the new call of a party that was asked to by REFER; it is no arrival of the plan's. */
 export const ROLE = { CALLER: 0, CALLEE: 1, TRANSFER: 2 } as const;
 
+/** Is a call between whom the plan says? `identity` of a record. */
+export const IDENTITY = { UNKNOWN: 0, RIGHT: 1, WRONG: 2 } as const;
+
 /** `midMethod` of a record, by number. */
 export const METHOD_NAMES: readonly string[] = METHODS;
 
@@ -125,6 +128,8 @@ export const LEG_FIELDS = {
   endedBy: 'u8', // index in ENDED_BY
   worker: 'u8',
   tenant: 'u16',
+  phone: 'u32', // whose leg it is, by its number in the population, from 1; 0 = nobody's that registers
+  identity: 'u8', // callee: 1 it is the phone, and From the caller, that the plan says; 2 it is not; 0 = not known
   callId: { text: 64 },
   /** Reason phrase of the final response, or the text of the Reason header. */
   reasonText: { text: 48 },

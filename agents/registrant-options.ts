@@ -2,6 +2,7 @@ import type { RegistrationPlan } from '../harness/plan/types.js';
 import type { Counters } from './counters.js';
 import type { User } from './identity.js';
 import type { RegistrationStore } from './store.js';
+import type { UdpPort } from './wire/types.js';
 
 /** What the phones of one worker are, and where they register. */
 export interface RegistrantOptions {
@@ -12,11 +13,11 @@ export interface RegistrantOptions {
   first: number;
   stride: number;
   ip: number;
-  /** Where its phones are called: their contact. Absent: the port that they register from, which takes no calls. */
-  calledAt?: { ip: number; port: number } | null;
   /** The registrar, or an outbound proxy in front of it. */
   hopIp: number;
   hopPort: number;
+  /** Route line of that proxy (RFC 3261 8.1.2); absent: none is in front. */
+  route?: Uint8Array | null;
   seed: number;
   /** 16 bits that mark this worker's branches and tags. */
   salt: number;
@@ -27,4 +28,11 @@ export interface RegistrantOptions {
   untilMs: number;
   store: RegistrationStore;
   counters: Counters;
+}
+
+/** The calls of the phones, on the same ports. It reads what the registrant has parsed. */
+export interface PhoneCallHandler {
+  receive(port: UdpPort, srcIp: number, srcPort: number, nowUs: number): void;
+  /** The connection from that port is gone. */
+  lost(port: UdpPort, peerIp: number, peerPort: number, why: string, nowUs: number): void;
 }

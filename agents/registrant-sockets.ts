@@ -11,14 +11,20 @@ export interface SocketUser {
     srcPort: number,
     nowUs: number,
   ): void;
-  /** RFC 5626 4.2.1: the flow of phones [first, end) failed, and their bindings over it with it. */
-  lost(first: number, end: number, why: string, nowUs: number): void;
+  /** RFC 5626 4.2.1: the flow of phones [first, end) from a port of theirs failed, and their bindings over it with it. */
+  lost(flow: Flow, first: number, end: number, why: string, nowUs: number): void;
+}
+
+/** A connection. */
+export interface Flow {
+  port: UdpPort;
+  peerIp: number;
+  peerPort: number;
 }
 
 /** The ports of one worker's phones: `perSocket` of them share one, which over a stream is one connection. */
 export class PhoneSockets {
   readonly #ports: UdpPort[] = [];
-  readonly #locals: Local[] = [];
 
   constructor(
     wire: Wire,
@@ -33,10 +39,9 @@ export class PhoneSockets {
         ip,
         0,
         (bytes, off, len, srcIp, srcPort, us) => user.receive(port, bytes, off, len, srcIp, srcPort, us),
-        (_ip, _port, why, us) => user.lost(first, end, why, us),
+        (peerIp, peerPort, why, us) => user.lost({ port, peerIp, peerPort }, first, end, why, us),
       );
       this.#ports.push(port);
-      this.#locals.push(localOf(port));
     }
   }
 
@@ -44,6 +49,6 @@ export class PhoneSockets {
     return this.#ports[Math.floor(phone / this.perSocket)]!;
   }
   localOf(phone: number): Local {
-    return this.#locals[Math.floor(phone / this.perSocket)]!;
+    return localOf(this.portOf(phone));
   }
 }

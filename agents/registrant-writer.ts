@@ -15,15 +15,20 @@ export interface RegisterWords {
   phone: number;
   user: Uint8Array;
   domain: Uint8Array;
-  /** Of the port that it leaves from. */
+  /** Of the port that it leaves from, where it is called too. */
   local: Local;
-  /** Where it wants to be called. */
-  contact: Local;
   /** Index within the worker, and how often it was restarted: Call-ID and tag are new then. */
   slot: number;
   boot: number;
   cseq: number;
   expiresS: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export function newWords(): RegisterWords {
+  const local = { via: NOTHING, host: '', params: '' };
+  return { phone: 0, user: NOTHING, domain: NOTHING, local, slot: 0, boot: 0, cseq: 0, expiresS: 0 };
 }
 
 /** What answers a challenge; `nc` counts the requests with its nonce. */
@@ -42,6 +47,7 @@ const TAG = ascii('>;tag=');
 const TO = ascii('\r\nTo: <sip:');
 const CSEQ = ascii('\r\nCSeq: ');
 const CONTACT = ascii(' REGISTER\r\nContact: <sip:');
+const CONTACT_LINE = ascii(';line=');
 /** RFC 5626 4.1: the instance is the phone's for ever; 8 hex digits of it are the phone's number. */
 const INSTANCE = ascii(';ob>;+sip.instance="<urn:uuid:');
 const INSTANCE_REST = ascii('-da1a-4000-8000-000000000000>"\r\nExpires: ');
@@ -64,6 +70,7 @@ export class RegisterWriter {
     private readonly salt: number,
     runTag: string,
     private readonly digest: DigestClient,
+    private readonly route: Uint8Array | null = null,
   ) {
     this.#callId = ascii(`>\r\nCall-ID: ${runTag}-r`);
   }
@@ -91,9 +98,11 @@ export class RegisterWriter {
     p = writeUint(to, writeBytes(to, p, CSEQ), w.cseq);
     p = writeBytes(to, writeBytes(to, p, CONTACT), w.user);
     to[p++] = AT;
-    p = writeBytes(to, writeBytes(to, p, this.#contact(w.contact)), INSTANCE);
+    p = writeBytes(to, writeBytes(to, p, this.#contact(w.local)), CONTACT_LINE);
+    p = writeBytes(to, writeUint(to, p, w.slot), INSTANCE);
     p = writeBytes(to, writeHex(to, p, w.phone, 8), INSTANCE_REST);
     p = writeBytes(to, writeUint(to, p, w.expiresS), REST);
+    if (this.route !== null) p = writeBytes(to, p, this.route);
     if (proof !== null) {
       p = writeBytes(to, p, proof.proxy ? PROXY_AUTHORIZATION : AUTHORIZATION);
       writeHex(this.#cnonce, 0, (Math.imul(w.phone + 1, 0x9e3779b1) ^ w.cseq) >>> 0, 8);

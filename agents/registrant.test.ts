@@ -118,7 +118,7 @@ describe('a population of phones', () => {
       return lab.registrar.lookup(`${user}@${domain}`, lab.world.nowUs)[0]!;
     });
     expect(new Set(found.map((b) => b.uri)).size).toBe(40);
-    expect(found[1]!.uri).toMatch(/^sip:100001@10\.0\.1\.1:\d+;ob$/);
+    expect(found[1]!.uri).toMatch(/^sip:100001@10\.0\.1\.1:\d+;line=\d+;ob$/);
     expect(found[1]!.params).toContain('+sip.instance="<urn:uuid:00000001-');
     expect(new Set(found.map((b) => b.receivedPort)).size).toBe(5);
     expect(lab.rows.every((r) => r.n401 === 1 && r.grantedExpiresS === 120 && r.finalCode === 200)).toBe(true);

@@ -3,11 +3,12 @@ import { ChallengeBook } from './challenge-book.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
 import { Population } from './identity.js';
 import { PhoneBook } from './phone-book.js';
-import type { RegistrantOptions } from './registrant-options.js';
+import type { PhoneParts } from './phone-party.js';
+import type { PhoneCallHandler, RegistrantOptions } from './registrant-options.js';
 import { phonesOf, retryDelayMs, type Schedule, scheduleOf } from './registrant-schedule.js';
-import { PhoneSockets, type SocketUser } from './registrant-sockets.js';
+import { type Flow, PhoneSockets, type SocketUser } from './registrant-sockets.js';
 import { PhoneStates } from './registrant-state.js';
-import { answerStray, grantedIn, type RegisterProof, type RegisterWords, RegisterWriter } from './registrant-writer.js';
+import { answerStray, grantedIn, newWords, type RegisterProof, RegisterWriter } from './registrant-writer.js';
 import {
   REGISTRATION_LAYOUT,
   REGISTRATION_OUTCOMES,
@@ -15,9 +16,10 @@ import {
   type RegistrationOutcome,
   type RegistrationReason,
 } from './registration-record.js';
+import { ServiceRoutes } from './service-route.js';
 import { challengesOf, DigestClient } from './sip/auth.js';
 import { ClientTransactions } from './sip/client.js';
-import { isFramed, type Local, localAt } from './sip/local.js';
+import { isFramed } from './sip/local.js';
 import { H, METHOD } from './sip/names.js';
 import { PARSE, SipMessage } from './sip/parse.js';
 import { MessageSlab } from './sip/slab.js';
@@ -35,8 +37,6 @@ const CHALLENGES_MAX = 4;
 const TRANSACTIONS_SPARE = 64;
 /** Index of a transaction is written in 5 hex digits. */
 const TRANSACTIONS_MAX = 1 << 20;
-const NOTHING = new Uint8Array(0);
-const NOWHERE: Local = { via: NOTHING, host: '', params: '' };
 
 /**
  * The phones of one worker: each registers, refreshes before what was granted is over, and tries again after a refusal as
@@ -63,8 +63,11 @@ export class Registrant implements Actor, SocketUser {
   readonly #s: PhoneStates;
   readonly #challenges: ChallengeBook;
   readonly #book: PhoneBook;
-  readonly #calledAt: Local | null;
-  readonly #words: RegisterWords;
+  readonly #population: Population;
+  readonly #routes: ServiceRoutes;
+  /** Null: they take no calls. */
+  #calls: PhoneCallHandler | null = null;
+  readonly #words = newWords();
   readonly #proof: RegisterProof = { challenge: null as never, user: null as never, proxy: false, nc: 0 };
   #branchTx = 0;
   readonly #branch = (to: Uint8Array, at: number): number => this.client.writeBranch(this.#branchTx, to, at);
@@ -80,24 +83,14 @@ export class Registrant implements Actor, SocketUser {
     const population = new Population(plan, seed, options.users ?? null);
     this.#schedule = scheduleOf(plan, population, first, stride, seed);
     this.#chance = new KeyedPrng(seed ^ 0x4e915);
-    this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient());
+    this.#writer = new RegisterWriter(salt, options.runTag, new DigestClient(), options.route ?? null);
     this.#s = new PhoneStates(n, plan.expiresS);
     this.#challenges = new ChallengeBook(n);
     this.#timers = new TimerWheel(n * 2, nowUs);
     this.#fire = (id) => this.#onTimer(id);
-    this.#calledAt = localAt(options.calledAt ?? null);
+    this.#routes = new ServiceRoutes(n);
+    this.#population = population;
     this.#book = new PhoneBook(population, first, stride, n);
-    this.#words = {
-      phone: 0,
-      user: NOTHING,
-      domain: NOTHING,
-      local: NOWHERE,
-      contact: NOWHERE,
-      slot: 0,
-      boot: 0,
-      cseq: 0,
-      expiresS: 0,
-    };
     this.#sockets = new PhoneSockets(wire, ip, n, plan.phonesPerSocket, this);
     const transactions = Math.min(TRANSACTIONS_MAX, n + TRANSACTIONS_SPARE);
     this.client = new ClientTransactions(
@@ -122,6 +115,13 @@ export class Registrant implements Actor, SocketUser {
   /** The plan's time is over, and nobody waits for an answer. */
   get idle(): boolean {
     return this.#inFlight === 0 && (this.#stopped || this.#nowUs >= this.#o.t0Us + this.#o.untilMs * 1000);
+  }
+
+  /** What calls of these phones need of them; `make` takes the message that they are parsed into. */
+  takeCalls(make: (parts: PhoneParts, msg: SipMessage) => PhoneCallHandler): void {
+    const { first, stride } = this.#o;
+    const parts = { population: this.#population, first, stride, phones: this.phones };
+    this.#calls = make({ ...parts, book: this.#book, sockets: this.#sockets, routes: this.#routes }, this.#msg);
   }
 
   /** No further attempts. */
@@ -217,7 +217,6 @@ export class Registrant implements Actor, SocketUser {
     w.user = this.#book.user(phone);
     w.domain = this.#book.domain(w.phone);
     w.local = this.#sockets.localOf(phone);
-    w.contact = this.#calledAt ?? w.local;
     w.slot = phone;
     w.boot = this.#s.boot[phone]!;
     w.cseq = ++this.#s.cseq[phone]!;
@@ -306,6 +305,7 @@ export class Registrant implements Actor, SocketUser {
       this.#fail(phone, 'rejected', -1, nowUs);
       return;
     }
+    this.#routes.keep(phone, msg);
     store.setU32(this.#s.record[phone]!, O.grantedExpiresS, grantedS);
     if (this.#s.bound[phone] === 0) this.#values[COUNTER_INDEX.registeredPhones]!++;
     this.#s.bound[phone] = 1;
@@ -363,7 +363,8 @@ export class Registrant implements Actor, SocketUser {
       .next();
   }
 
-  lost(first: number, end: number, why: string, nowUs: number): void {
+  lost(flow: Flow, first: number, end: number, why: string, nowUs: number): void {
+    this.#calls?.lost(flow.port, flow.peerIp, flow.peerPort, why, nowUs);
     for (let phone = first; phone < end; phone++) {
       if (this.#s.tx[phone]! >= 0) this.client.fail(this.#s.tx[phone]!, why, nowUs);
       else if (this.#s.bound[phone] === 1) this.#again(phone, -1, nowUs);
@@ -389,12 +390,10 @@ export class Registrant implements Actor, SocketUser {
       return;
     }
     this.#nowUs = nowUs;
-    if (msg.isRequest) {
-      if (answerStray(msg, port, srcIp, srcPort)) v[COUNTER_INDEX.sipSent]!++;
-      return;
-    }
-    const tx = msg.moreVias ? -1 : this.client.match(msg);
+    const tx = msg.isRequest || msg.moreVias ? -1 : this.client.match(msg);
     if (tx >= 0) this.client.receive(tx, msg, nowUs);
-    else v[COUNTER_INDEX.strayMessages]!++;
+    else if (this.#calls !== null) this.#calls.receive(port, srcIp, srcPort, nowUs);
+    else if (!msg.isRequest) v[COUNTER_INDEX.strayMessages]!++;
+    else if (answerStray(msg, port, srcIp, srcPort)) v[COUNTER_INDEX.sipSent]!++;
   }
 }

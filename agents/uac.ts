@@ -1,21 +1,23 @@
 import { draw } from '../harness/plan/dist.js';
 import { KeyedPrng } from '../harness/prng.js';
 import { CallAgent } from './call/agent.js';
+import type { IncomingOptions } from './call/incoming.js';
 import { CALL, TIMER } from './call/table.js';
 import type { CallerOptions } from './caller-options.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
 import { O } from './leg.js';
 import { ROLE } from './record.js';
+import type { PhoneCallHandler } from './registrant-options.js';
 import { METHOD } from './sip/names.js';
-import type { Wire } from './wire/types.js';
+import type { UdpPort, Wire } from './wire/types.js';
 
 /** At most this many INVITEs between two looks at the network: a burst must not deafen us. */
 const STARTS_PER_TICK = 64;
 /** On a real wire arrivals share a turn: one wake-up for all of two milliseconds, each at most that much late. */
 const GATHER_US = 2000;
 
-/** Places the plan's calls, each at its instant, and hangs up when its talk is over. */
-export class Caller extends CallAgent {
+/** Places the plan's calls, each at its instant, and hangs up when its talk is over. Registered phones answer too. */
+export class Caller extends CallAgent implements PhoneCallHandler {
   readonly #o: CallerOptions;
   readonly #chance: KeyedPrng;
   readonly #holdUs: Float64Array;
@@ -33,15 +35,18 @@ export class Caller extends CallAgent {
       {
         ...options,
         plan: options.call,
+        party: options.phones?.party ?? null,
+        ...(options.phones === undefined ? {} : { msg: options.phones.msg }),
         // A refused INVITE keeps its ACK for timer D, 32 s after the call: a message for every transaction, and the CANCELs
         // of the calls that are up. So what runs out first are transactions, and that blocks arrivals before they start.
         limits: {
           clientTransactions: transactions,
-          serverTransactions: Math.max(4096, n * 2),
+          // Timer J keeps a BYE for 32 s after the call.
+          serverTransactions: Math.max(4096, n * (options.phones === undefined ? 2 : 16)),
           messages: transactions + n,
         },
       },
-      null,
+      incomingOf(options),
     );
     this.#o = options;
     this.#gatherUs = wire.kind === 'memory' ? 0 : GATHER_US;
@@ -59,6 +64,7 @@ export class Caller extends CallAgent {
     this.#stopped = true;
     const { state } = this.table;
     for (let slot = 0; slot < state.length; slot++) {
+      if (state[slot] !== CALL.FREE) this.table.turnTo(slot);
       if (state[slot] === CALL.UP) this.sessions.hangUp(slot, 'completed', 'us', null, nowUs);
       else if (state[slot] === CALL.CALLING) this.outgoing.giveUp(slot, nowUs);
     }
@@ -85,6 +91,9 @@ export class Caller extends CallAgent {
   #arrive(callNo: number, nowUs: number): void {
     const o = this.#o;
     const { stack, table, values } = this;
+    const party = o.phones?.party;
+    const phone = party === undefined ? -1 : party.callerOf(callNo);
+    if (party !== undefined) stack.port = party.portOf(phone);
     values[COUNTER_INDEX.offered]!++;
     const tx = stack.client.open(-1, METHOD.INVITE);
     const slot = tx < 0 ? -1 : table.take(CALL.CALLING, ROLE.CALLER);
@@ -101,7 +110,23 @@ export class Caller extends CallAgent {
     o.counters.callLateness[bucketOf(lateUs)]!++;
     values[COUNTER_INDEX.started]!++;
     table.arm(slot, TIMER.CALL, nowUs + o.call.patienceMs * 1000);
-    this.outgoing.place(slot, tx, null, o.hopIp, o.hopPort, nowUs);
+    table.phone[slot] = phone;
+    if (party === undefined) {
+      this.outgoing.place(slot, tx, null, o.hopIp, o.hopPort, nowUs);
+      return;
+    }
+    table.store.setU32(table.record[slot]!, O.phone, party.number(phone) + 1);
+    const { hopIp, hopPort } = party.inviting(phone);
+    this.outgoing.place(slot, tx, null, hopIp, hopPort, nowUs);
+  }
+
+  /** What the phones' registrant has read. */
+  receive(port: UdpPort, srcIp: number, srcPort: number, nowUs: number): void {
+    this.stack.port = port;
+    this.stack.handle(srcIp, srcPort, nowUs);
+  }
+  lost(port: UdpPort, peerIp: number, peerPort: number, why: string, nowUs: number): void {
+    this.stack.client.failAll(port, peerIp, peerPort, why, nowUs);
   }
 
   protected override onUp(slot: number, nowUs: number): void {
@@ -110,4 +135,10 @@ export class Caller extends CallAgent {
     table.store.setF64(table.record[slot]!, O.plannedEndMs, table.ms(endUs));
     table.arm(slot, TIMER.CALL, endUs);
   }
+}
+
+function incomingOf({ phones, seed, salt }: CallerOptions): IncomingOptions | null {
+  if (phones === undefined) return null;
+  const { party, ringMs, ordinaryFailures } = phones;
+  return { party, ringMs, ordinaryFailures, seed, salt };
 }

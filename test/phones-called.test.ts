@@ -17,10 +17,10 @@ async function run(set: string[], simulate = true): Promise<{ verdict: Verdict; 
   return runPlan(resolvePlan(await storm, { simulate, set: [...SMALL, ...set] }), { outDir: out });
 }
 
-describe('phones that are called at the contact that they registered', () => {
-  it('answer with audio both ways, and go on through their own refreshes', async () => {
+describe('phones that call and are called at the contact that they registered', () => {
+  it.each(['phones', 'outside'])('by %s: audio both ways, and on through their own refreshes', async (who) => {
     // Granted 60 s and refreshed after 30 to 36 s: within most calls.
-    const { verdict, runDir } = await run(['expiresS=60', 'refreshMax=0.6']);
+    const { verdict, runDir } = await run([`calls=${who}`, 'expiresS=60', 'refreshMax=0.6']);
     expect(verdict.outcome).toEqual({ word: 'PASS', reasons: [] });
     const { calls, media, registrations } = verdict;
     expect(calls.total).toBeGreaterThan(30);
@@ -29,15 +29,22 @@ describe('phones that are called at the contact that they registered', () => {
     expect(registrations).toMatchObject({ registeredAtEnd: 100, failed: 0 });
     const open = await openRun(runDir);
     const both = await open.one('SELECT count(*) FILTER (has_caller AND has_callee) AS n FROM calls');
-    const refreshed = await open.one(`SELECT count(*) AS n FROM registrations r JOIN calls c
-      ON r.startedMs > c.answered_ms AND r.doneMs < c.ended_ms WHERE reason_name = 'refresh'`);
+    // Of a phone that was in the call at that moment: its REGISTERs go over the very port of the call.
+    const refreshed = await open.one(`SELECT count(*) AS n FROM registrations r JOIN legs l
+      ON l.phone = r.phone + 1 AND r.startedMs > l.answeredMs AND r.doneMs < l.byeMs WHERE reason_name = 'refresh'`);
+    const known =
+      await open.one(`SELECT count(*) FILTER (identity = 1) AS right, count(*) FILTER (identity = 2) AS wrong,
+      count(DISTINCT phone) AS phones FROM legs WHERE role_name = 'callee'`);
     open.close();
     expect(both.n).toBe(calls.total);
-    expect(refreshed.n).toBeGreaterThan(50);
+    expect(refreshed.n).toBeGreaterThan(10);
+    // A number that it does not know is no phone's call: who comes from outside has none.
+    expect(known).toMatchObject(who === 'phones' ? { right: calls.total, wrong: 0 } : { right: 0 });
+    expect(known.phones).toBeGreaterThan(20);
   });
 
   it('who is not registered is not there: 480, and the platform says so', async () => {
-    const { verdict } = await run(['cps=1', 'registrar.dbLatencyMs=20000', 'watchMs=8000']);
+    const { verdict } = await run(['calls=outside', 'cps=1', 'registrar.dbLatencyMs=20000', 'watchMs=8000']);
     expect(verdict.calls.total).toBeGreaterThan(5);
     expect(verdict.calls.finalCodes).toEqual({ '480': verdict.calls.total });
   });

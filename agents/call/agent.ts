@@ -1,7 +1,7 @@
 import { COUNTER_INDEX } from '../counters.js';
 import { noteReason, O } from '../leg.js';
 import { type EndedBy, ROLE } from '../record.js';
-import { InviteWriter } from '../sip/invite.js';
+import { InviteWriter, type InvitingPhone } from '../sip/invite.js';
 import { localOf } from '../sip/local.js';
 import { METHOD } from '../sip/names.js';
 import type { SipMessage } from '../sip/parse.js';
@@ -10,8 +10,10 @@ import { SipStack, type StackLimits, type TransactionUser } from '../sip/stack.j
 import { ascii } from '../sip/text.js';
 import type { Actor, Wire } from '../wire/types.js';
 import { Answers } from './answers.js';
+import { Credentials } from './credentials.js';
 import { Incoming, type IncomingOptions } from './incoming.js';
 import { Outgoing, type OutgoingOwner } from './outgoing.js';
+import type { Party } from './party.js';
 import { Retries } from './retries.js';
 import { type SessionPlan, Sessions } from './session.js';
 import { CALL, type CallParts, CallTable, TIMER, TIMERS } from './table.js';
@@ -26,6 +28,12 @@ export interface AgentOptions extends CallParts {
   user: string | null;
   dial?: (callNo: number) => Uint8Array;
   runTag: string;
+  /** Phones that it calls and answers for, on ports of their own. Absent: it has one port, and no name. */
+  party?: Party | null;
+  /** Whose messages it handles, where somebody else reads the ports. */
+  msg?: SipMessage;
+  /** Header lines of every INVITE: a route out. */
+  lines?: string;
 }
 
 /**
@@ -48,13 +56,21 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
     const nowUs = wire.nowUs();
     const salt = o.salt & 0xffff;
     this.values = o.counters.values;
-    this.stack = new SipStack(this, o.counters, o.limits, salt, nowUs);
-    this.stack.bind(wire, o.ip, o.port);
+    const party = o.party ?? null;
+    this.stack = new SipStack(this, o.counters, o.limits, salt, nowUs, o.msg);
+    if (party === null) this.stack.bind(wire, o.ip, o.port);
+    else this.stack.port = party.portOf(0);
     const local = localOf(this.stack.port);
-    this.table = new CallTable(this.stack, o, nowUs);
+    this.table = new CallTable(this.stack, o, nowUs, party !== null);
+    const { phone } = this.table;
     const contact = ascii(`Contact: <sip:deadair@${local.host}${local.params}>\r\n`);
-    this.sessions = new Sessions(this.table, o.plan, contact, o.seed, (slot, to, now) =>
-      this.#transfers.refer(slot, to, now),
+    this.sessions = new Sessions(
+      this.table,
+      o.plan,
+      party === null ? () => contact : (slot) => party.contact(phone[slot]!),
+      o.seed,
+      (slot, to, now) => this.#transfers.refer(slot, to, now),
+      party === null ? null : new Credentials((slot) => party.secret(phone[slot]!), o.seed),
     );
     const reliable = o.plan.reliable === 'supported' ? ', 100rel' : '';
     const writer = new InviteWriter({
@@ -63,9 +79,10 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
       domain: o.domain,
       user: o.user,
       ...(o.dial === undefined ? {} : { dial: o.dial }),
+      ...(party === null ? {} : { from: (slot) => invitingOf(party, phone[slot]!) }),
       salt,
       runTag: o.runTag,
-      lines: `Supported: timer${reliable}\r\n${o.plan.reliable === 'required' ? 'Require: 100rel\r\n' : ''}`,
+      lines: `${o.lines ?? ''}Supported: timer${reliable}\r\n${o.plan.reliable === 'required' ? 'Require: 100rel\r\n' : ''}`,
     });
     const retries = new Retries(this.table, this.sessions, writer);
     this.outgoing = new Outgoing(this.table, this.sessions, writer, retries, this);
@@ -93,6 +110,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
   }
 
   #onTimer(slot: number, kind: number, nowUs: number): void {
+    this.table.turnTo(slot);
     const state = this.table.state[slot];
     if (kind !== TIMER.CALL) {
       if (state === CALL.RINGING) this.#incoming!.onReliableTimer(slot, nowUs);
@@ -123,6 +141,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
       stack.reply(tx, 500, srcIp, srcPort, null, null, nowUs);
       return;
     }
+    table.stay(slot);
     const up = table.state[slot] === CALL.UP;
     let status = 0;
     if (table.state[slot] === CALL.CALLING && msg.method !== METHOD.UPDATE) {
@@ -160,6 +179,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
 
   onResponse(slot: number, tx: number, msg: SipMessage, nowUs: number): void {
     if (slot < 0) return; // nobody waits for it
+    this.table.turnTo(slot);
     if (tx === this.table.tx[slot]) this.outgoing.onResponse(slot, msg, nowUs);
     else this.sessions.onResponse(slot, tx, msg, nowUs);
   }
@@ -168,8 +188,12 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
     const { table } = this;
     const slot = msg.method === METHOD.INVITE && msg.status >= 200 && msg.status < 300 ? table.ofResponse(msg) : -1;
     const open = slot >= 0 && (table.state[slot] === CALL.UP || table.state[slot] === CALL.HANGING_UP);
-    if (!open) this.values[COUNTER_INDEX.strayMessages]!++;
-    else if (table.role[slot] !== ROLE.CALLEE) this.outgoing.onStray2xx(slot, msg, nowUs);
+    if (!open) {
+      this.values[COUNTER_INDEX.strayMessages]!++;
+      return;
+    }
+    table.turnTo(slot);
+    if (table.role[slot] !== ROLE.CALLEE) this.outgoing.onStray2xx(slot, msg, nowUs);
     else {
       this.values[COUNTER_INDEX.retransmitsSeen]!++;
       this.sessions.ack(slot, msg.cseq);
@@ -178,6 +202,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
 
   onTimeout(slot: number, tx: number, method: number, nowUs: number): void {
     if (slot < 0) return;
+    this.table.turnTo(slot);
     if (tx === this.table.tx[slot]) this.outgoing.onTimeout(slot, nowUs);
     else this.sessions.onTimeout(slot, tx, method, nowUs);
   }
@@ -185,6 +210,7 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
   /** RFC 3261 8.1.3.1: as a 503 would be, with our word for the reason. */
   onTransportError(slot: number, tx: number, method: number, why: string, nowUs: number): void {
     if (slot < 0) return;
+    this.table.turnTo(slot);
     if (tx === this.table.tx[slot]) this.outgoing.onTransportError(slot, why, nowUs);
     else this.sessions.onTimeout(slot, tx, method, nowUs);
   }
@@ -201,17 +227,20 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
 
   onAck(msg: SipMessage, nowUs: number): void {
     const slot = this.table.inDialog(msg);
+    if (slot >= 0) this.table.turnTo(slot);
     if (slot >= 0 && this.#answers.onAck(slot, msg, nowUs)) return;
     if (slot >= 0 && this.#incoming !== null && this.#incoming.onAck(slot, msg, nowUs)) return;
     this.values[COUNTER_INDEX.strayMessages]!++;
   }
 
   onCancel(slot: number, _tx: number, msg: SipMessage, nowUs: number): void {
+    if (slot >= 0) this.table.turnTo(slot);
     if (slot >= 0 && this.#incoming !== null) this.#incoming.onCancel(slot, msg, nowUs);
     else this.values[COUNTER_INDEX.strayMessages]!++;
   }
 
   onNoAck(slot: number, tx: number, accepted: boolean, nowUs: number): void {
+    if (slot >= 0) this.table.turnTo(slot);
     if (!accepted || slot < 0 || this.#answers.onNoAck(slot, tx, nowUs)) return;
     this.#incoming?.onNoAck(slot, nowUs);
   }
@@ -249,6 +278,11 @@ export abstract class CallAgent implements Actor, TransactionUser, OutgoingOwner
 
   /** A call that this agent placed was answered; it decides how long it lasts. */
   protected abstract onUp(slot: number, nowUs: number): void;
+}
+
+function invitingOf(party: Party, phone: number): InvitingPhone {
+  const { aor, routes } = party.inviting(phone);
+  return { aor, routes, contact: party.contact(phone), via: localOf(party.portOf(phone)).via };
 }
 
 const PLAIN_TAG = ascii('deadair');

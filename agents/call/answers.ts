@@ -129,7 +129,7 @@ export class Answers {
     const to = stack.port.tx;
     let p = writeBytes(to, at, statusLine(200));
     p = writeEcho(msg, srcIp, srcPort, null, to, p);
-    p = writeBytes(to, p, sessions.contact);
+    p = writeBytes(to, p, sessions.contactOf(slot));
     p = writeBytes(to, p, ALLOW);
     p = sessions.timers.writeAnswer(slot, to, p);
     if (body === THEIRS) p = sessions.offers.writeAnswer(slot, to, p, nowUs);

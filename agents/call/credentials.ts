@@ -1,6 +1,6 @@
 import type { CallCredentials } from '../../harness/plan/types.js';
 import { challengesOf, DigestClient } from '../sip/auth.js';
-import { DigestUser } from '../sip/digest.js';
+import { type DigestSecret, DigestUser } from '../sip/digest.js';
 import { H } from '../sip/names.js';
 import type { SipMessage } from '../sip/parse.js';
 import { ascii, writeBytes, writeHex } from '../sip/text.js';
@@ -16,16 +16,19 @@ const ROOM = 1024;
  * needed and kept for the ACK.
  */
 export class Credentials {
-  readonly #user: DigestUser;
   readonly #digest = new DigestClient();
   readonly #cnonce = new Uint8Array(8);
   readonly #scratch = new Uint8Array(ROOM);
 
   constructor(
-    who: CallCredentials,
+    /** By the call's slot. */
+    private readonly secretOf: (slot: number) => DigestSecret,
     private readonly seed: number,
-  ) {
-    this.#user = new DigestUser(ascii(who.user), ascii(who.password));
+  ) {}
+
+  static of(who: CallCredentials, seed: number): Credentials {
+    const user = new DigestUser(ascii(who.user), ascii(who.password));
+    return new Credentials(() => user, seed);
   }
 
   /**
@@ -33,6 +36,7 @@ export class Credentials {
    * answer: `again`, and it is not for a stale nonce. `uri` is the Request-URI. `key` makes the cnonce differ.
    */
   answer(
+    slot: number,
     msg: SipMessage,
     method: Uint8Array,
     uri: Uint8Array,
@@ -44,12 +48,13 @@ export class Credentials {
     const proxy = msg.status === 407;
     const challenges = challengesOf(msg, proxy ? H.PROXY_AUTHENTICATE : H.WWW_AUTHENTICATE);
     if (challenges.length === 0 || (again && !challenges.some((c) => c.stale))) return null;
+    const secret = this.secretOf(slot);
     let p = 0;
     for (const challenge of challenges) {
       writeHex(this.#cnonce, 0, (Math.imul(key + 1, 0x9e3779b1) ^ this.seed) >>> 0, 8);
       p = writeBytes(this.#scratch, p, proxy ? PROXY_AUTHORIZATION : AUTHORIZATION);
       const end = ROOM - CRLF.length;
-      p = this.#digest.respond(challenge, this.#user, method, uri, off, len, 1, this.#cnonce, this.#scratch, p, end);
+      p = this.#digest.respond(challenge, secret, method, uri, off, len, 1, this.#cnonce, this.#scratch, p, end);
       if (p < 0) return null;
       p = writeBytes(this.#scratch, p, CRLF);
     }

@@ -6,18 +6,18 @@ import { Habits, RINGS_OUT } from '../habits.js';
 import { notePeerAgent, noteReason, O } from '../leg.js';
 import { LEG_FIELDS, ROLE } from '../record.js';
 import { FOREIGN_CALLS } from '../rtp/identity.js';
-import { callNoOf } from '../sip/invite.js';
+import { callNoNamed, callNoOf } from '../sip/invite.js';
 import { H, METHOD } from '../sip/names.js';
 import { NO_DIALOG, objectionTo } from '../sip/objection.js';
 import type { SipMessage } from '../sip/parse.js';
 import { ALLOW_LINE } from '../sip/refuse.js';
 import { EMPTY_BODY, statusLine, writeEcho } from '../sip/respond.js';
-import { uriOf } from '../sip/scan.js';
 import { MessageSlab } from '../sip/slab.js';
 import { TAG_LENGTH, writeTag } from '../sip/tag.js';
 import { ascii, writeBytes, writeRange } from '../sip/text.js';
 import { UriView } from '../sip/uri.js';
 import { MergedRequests } from './merged.js';
+import type { Party } from './party.js';
 import { ReliableRinging } from './reliable.js';
 import type { Sessions } from './session.js';
 import { CALL, type CallTable, TIMER } from './table.js';
@@ -29,6 +29,8 @@ export interface IncomingOptions {
   ordinaryFailures: number;
   seed: number;
   salt: number;
+  /** Absent: whoever is called here is one and the same. */
+  party?: Party;
 }
 
 /** Keeps the callee's chance apart from the caller's for the same call. */
@@ -45,7 +47,6 @@ export class Incoming {
   readonly #heads: MessageSlab;
   readonly #merged: MergedRequests;
   readonly #uri = new UriView();
-  readonly #range = new Int32Array(2);
   readonly #chance: KeyedPrng;
   readonly #habits: Habits;
   readonly #tag = new Uint8Array(TAG_LENGTH);
@@ -101,12 +102,40 @@ export class Incoming {
     }
     this.#note(slot, msg, nowUs);
     this.sessions.reset(slot);
+    if (no === null && this.#o.party !== undefined && !this.#find(slot, msg, this.#o.party)) {
+      this.#refuse(slot, 404, nowUs);
+      stack.reply(tx, 404, srcIp, srcPort, PLAIN_TAG, null, nowUs);
+      return;
+    }
     const tooShort = no === null && this.sessions.timers.isTooShort(msg);
     const objection = tooShort ? { status: 422, extra: this.sessions.timers.floorLine() } : no;
     if (objection === null && this.#open(slot, msg, tx, srcIp, srcPort, nowUs)) return;
     const { status, extra } = objection ?? NO_DIALOG;
     this.#refuse(slot, status, nowUs);
     stack.reply(tx, status, srcIp, srcPort, PLAIN_TAG, extra, nowUs);
+  }
+
+  /** Which of our phones is it for? False: none. */
+  #find(slot: number, msg: SipMessage, party: Party): boolean {
+    const { table } = this;
+    const phone = party.calledIn(msg);
+    if (phone < 0) return false;
+    table.phone[slot] = phone;
+    table.store.setU32(table.record[slot]!, O.phone, party.number(phone) + 1);
+    return true;
+  }
+
+  /** A call's number: in the caller's display name, or in the Request-URI, if it is of this run; -1. */
+  #callNoOf(slot: number, msg: SipMessage): number {
+    const { bytes } = msg;
+    const named = callNoNamed(bytes, msg.fromOff, msg.fromOff + msg.fromLen);
+    const { party } = this.#o;
+    if (party === undefined) return named >= 0 ? named : callNoOf(bytes, this.#uri.userOff, this.#uri.userLen);
+    // A phone's own number may have as many digits.
+    if (named < 0) return -1;
+    const { store, record, phone } = this.table;
+    store.setU8(record[slot]!, O.identity, party.identityOf(named, phone[slot]!, msg));
+    return named;
   }
 
   #note(slot: number, msg: SipMessage, nowUs: number): void {
@@ -123,14 +152,6 @@ export class Incoming {
     store.setU16(record[slot]!, O.finalCode, status);
     store.setU32(record[slot]!, O.callNo, FOREIGN_CALLS + this.#foreign++);
     this.table.end(slot, 'rejected', 'us', nowUs);
-  }
-
-  /** A phone is called by its own name: then the call's number is the caller's. */
-  #callerNo(msg: SipMessage): number {
-    const { bytes } = msg;
-    if (!uriOf(bytes, msg.fromOff, msg.fromLen, this.#range)) return -1;
-    const known = this.#uri.parse(bytes, this.#range[0]!, this.#range[1]!);
-    return known ? callNoOf(bytes, this.#uri.userOff, this.#uri.userLen) : -1;
   }
 
   /** False: no dialog can be made of it. */
@@ -153,8 +174,7 @@ export class Incoming {
     this.#merged.add(slot);
     this.#cseq[slot] = msg.cseq;
     this.#referred[slot] = msg.find(H.REFERRED_BY) < 0 ? 0 : 1;
-    let callNo = callNoOf(msg.bytes, this.#uri.userOff, this.#uri.userLen);
-    if (callNo < 0) callNo = this.#callerNo(msg);
+    let callNo = this.#callNoOf(slot, msg);
     if (callNo < 0) callNo = FOREIGN_CALLS + this.#foreign++;
     table.callNo[slot] = callNo;
     const record = table.record[slot]!;
@@ -207,7 +227,7 @@ export class Incoming {
     const head = this.#head[slot]!;
     let p = writeBytes(to, at, statusLine(status));
     p = writeRange(to, p, this.#heads.chunk(head), this.#heads.offset(head), this.#heads.length(head));
-    if (status < 300) p = writeBytes(to, writeBytes(to, p, sessions.contact), SERVER);
+    if (status < 300) p = writeBytes(to, writeBytes(to, p, sessions.contactOf(slot)), SERVER);
     if (status < 200) p = this.reliable.writeLines(slot, to, p);
     else this.reliable.end(slot);
     if (status === 200) {

@@ -115,7 +115,7 @@ export class Retries {
     const callNo = this.table.callNo[slot]!;
     const uri = retry.uri ?? this.#scratch.slice(0, this.writer.writeUri(this.#scratch, 0, callNo));
     const kind = msg.status === 407 ? 'proxy' : 'www';
-    const lines = credentials.answer(msg, INVITE, uri, 0, uri.length, callNo + msg.cseq, retry[kind] !== null);
+    const lines = credentials.answer(slot, msg, INVITE, uri, 0, uri.length, callNo + msg.cseq, retry[kind] !== null);
     if (lines === null) return false;
     retry[kind] = lines;
     return true;

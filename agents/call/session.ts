@@ -68,15 +68,16 @@ export class Sessions {
     readonly table: CallTable,
     readonly plan: SessionPlan,
     /** 'Contact: …' and what else every request that may refresh the target has. */
-    readonly contact: Uint8Array,
+    readonly contactOf: (slot: number) => Uint8Array,
     seed: number,
     /** Sends REFER; null where nobody can be transferred. */
     private readonly refer: (slot: number, to: string | null, nowUs: number) => number,
+    credentials: Credentials | null = null,
   ) {
     const n = table.capacity;
     this.offers = new OfferAnswer(table);
     this.timers = new SessionTimers(table, plan.session);
-    this.credentials = plan.credentials === undefined ? null : new Credentials(plan.credentials, seed);
+    this.credentials = plan.credentials === undefined ? credentials : Credentials.of(plan.credentials, seed);
     this.#pending = new Int32Array(n).fill(-1);
     this.#doing = new Uint8Array(n);
     this.#sentUs = new Float64Array(n);
@@ -256,7 +257,7 @@ export class Sessions {
       this.#sent(slot, -1, what);
       return;
     }
-    p = writeBytes(to, writeBytes(to, p, this.contact), SUPPORTED);
+    p = writeBytes(to, writeBytes(to, p, this.contactOf(slot)), SUPPORTED);
     if (this.timers.agreed(slot) > 0) p = this.timers.writeAsk(slot, to, p);
     if (extra !== null) p = writeBytes(to, p, extra);
     const bare = update && what === DO.REFRESH;
@@ -285,7 +286,7 @@ export class Sessions {
     table.calls.dialogs.target(slot, t);
     const method = METHOD_BYTES[msg.method]!;
     const key = table.callNo[slot]! + msg.cseq;
-    const extra = this.credentials.answer(msg, method, t.bytes, t.off, t.len, key, this.#tries[slot]! > 0);
+    const extra = this.credentials.answer(slot, msg, method, t.bytes, t.off, t.len, key, this.#tries[slot]! > 0);
     if (extra === null) return false;
     if (msg.method === METHOD.INVITE) this.proofs.set(slot, extra);
     table.store.incU8(table.record[slot]!, O.challenges);

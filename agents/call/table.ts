@@ -9,6 +9,7 @@ import type { SipStack } from '../sip/stack.js';
 import { slotOfTag } from '../sip/tag.js';
 import { IndexPool, TimerWheel } from '../sip/timers.js';
 import type { LegStore } from '../store.js';
+import type { UdpPort } from '../wire/types.js';
 
 /** A call's life at one end (RFC 3261 12, 13). */
 export const CALL = {
@@ -67,6 +68,8 @@ export class CallTable {
   /** Of the INVITE that opens the dialog: client's or server's transaction; -1 when it is over. */
   readonly tx: Int32Array;
   readonly leg: Int32Array;
+  /** Whose call it is, of a party of phones; -1. */
+  readonly phone: Int32Array;
   readonly timers: TimerWheel;
   readonly calls: InDialog;
   readonly sdp = new SdpView();
@@ -80,13 +83,17 @@ export class CallTable {
   /** Since when the other side is to send nothing, us; NaN when it may. */
   readonly #heldUs: Float64Array;
   readonly #started: Uint8Array;
+  /** Of an agent with several ports: the one that the call's messages come and go by. */
+  readonly #ports: UdpPort[] | null;
 
   constructor(
     readonly stack: SipStack,
     o: CallParts,
     nowUs: number,
+    severalPorts = false,
   ) {
     const n = o.maxCalls;
+    this.#ports = severalPorts ? [] : null;
     this.capacity = n;
     this.#o = o;
     this.#pool = new IndexPool(n);
@@ -97,6 +104,7 @@ export class CallTable {
     this.callNo = new Uint32Array(n);
     this.tx = new Int32Array(n).fill(-1);
     this.leg = new Int32Array(n).fill(-1);
+    this.phone = new Int32Array(n).fill(-1);
     this.#heldUs = new Float64Array(n).fill(Number.NaN);
     this.#started = new Uint8Array(n);
     this.timers = new TimerWheel(n * TIMERS, nowUs);
@@ -141,6 +149,8 @@ export class CallTable {
     this.record[slot] = record;
     this.leg[slot] = leg;
     this.tx[slot] = -1;
+    this.phone[slot] = -1;
+    this.stay(slot);
     this.store.setU8(record, O.role, role);
     this.store.setU8(record, O.worker, this.#o.worker);
     this.store.setU16(record, O.mediaPort, this.mediaPort(slot));
@@ -150,6 +160,15 @@ export class CallTable {
   #lacking(what: CallTable['lacks']): -1 {
     this.lacks = what;
     return -1;
+  }
+
+  /** The call's messages go by the port at hand from now on. */
+  stay(slot: number): void {
+    if (this.#ports !== null) this.#ports[slot] = this.stack.port;
+  }
+  /** What is written and sent next is this call's. */
+  turnTo(slot: number): void {
+    if (this.#ports !== null) this.stack.port = this.#ports[slot]!;
   }
 
   mediaPort(slot: number): number {

@@ -69,7 +69,7 @@ export class Transfers {
     let p = calls.begin(slot, slot, METHOD.REFER);
     if (p < 0) return -1;
     const { tx } = stack.port;
-    p = writeBytes(tx, writeBytes(tx, p, this.sessions.contact), REFER_TO);
+    p = writeBytes(tx, writeBytes(tx, p, this.sessions.contactOf(slot)), REFER_TO);
     p = writeBytes(tx, p, to === null ? this.#target : ascii(to));
     this.#referred[slot] = 1;
     values[COUNTER_INDEX.sipSent]!++;
@@ -106,7 +106,7 @@ export class Transfers {
     else if (!isLoopbackIp(this.#uri.ip) && this.#uri.ip !== table.calls.dialogs.hopIp(slot)) status = 403;
     else if (table.state[slot] !== CALL.UP) status = 491;
     noteInDialog(table, slot, RECEIVED, NOTE.REFER, nowUs, status);
-    stack.reply(tx, status, srcIp, srcPort, null, status === 202 ? this.sessions.contact : null, nowUs);
+    stack.reply(tx, status, srcIp, srcPort, null, status === 202 ? this.sessions.contactOf(slot) : null, nowUs);
     if (status !== 202) return;
     table.store.incU8(table.record[slot]!, O.transfers);
     const uri = msg.bytes.slice(range[0]!, range[0]! + range[1]!);
@@ -125,6 +125,7 @@ export class Transfers {
       return false;
     }
     table.callNo[slot] = TRANSFERRED_CALLS + this.#serial++;
+    table.phone[slot] = table.phone[parent]!;
     this.#parent[slot] = parent;
     this.#parentGeneration[slot] = table.generation[parent]!;
     table.arm(slot, TIMER.CALL, nowUs + PATIENCE_US);
@@ -158,7 +159,7 @@ export class Transfers {
       return;
     }
     const { tx } = table.stack.port;
-    p = writeBytes(tx, writeBytes(tx, p, this.sessions.contact), EVENT);
+    p = writeBytes(tx, writeBytes(tx, p, this.sessions.contactOf(slot)), EVENT);
     p = writeBytes(tx, writeBytes(tx, p, status < 200 ? ACTIVE : OVER), FRAGMENT);
     p = writeBytes(tx, writeUint(tx, p, status), FRAGMENT_END);
     noteInDialog(table, slot, SENT, NOTE.NOTIFY, nowUs, status);

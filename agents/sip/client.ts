@@ -60,6 +60,8 @@ export class ClientTransactions {
   readonly #dstIp: Uint32Array;
   readonly #dstPort: Uint16Array;
   readonly #intervalUs: Float64Array;
+  /** A transaction stays on the port that it began on. */
+  readonly #on: UdpPort[] = [];
   readonly #timers: TimerWheel;
   readonly #fire: (id: number) => void;
   #nowUs = 0;
@@ -69,7 +71,7 @@ export class ClientTransactions {
     nowUs: number,
     private readonly salt: number,
     private readonly slab: MessageSlab,
-    /** The socket of a user's requests; most stacks have one. */
+    /** The port of a user's requests; most stacks have one. The request is written there. */
     private readonly port: (user: number) => UdpPort,
     private readonly user: ClientUser,
   ) {
@@ -106,6 +108,7 @@ export class ClientTransactions {
     this.#user[tx] = user;
     this.#method[tx] = method;
     this.#state[tx] = method === METHOD.INVITE ? CALLING : TRYING;
+    this.#on[tx] = this.port(user);
     return tx;
   }
 
@@ -118,7 +121,7 @@ export class ClientTransactions {
 
   /** The request lies at port.tx[slot, slot+len): sends it, keeps it, starts timers A/B or E/F. False: no room to keep it. */
   send(tx: number, slot: number, len: number, dstIp: number, dstPort: number, nowUs: number): boolean {
-    const port = this.port(this.#user[tx]!);
+    const port = this.#on[tx]!;
     const ref = this.slab.keep(port.tx, slot, len);
     if (ref < 0) return false;
     this.#message[tx] = ref;
@@ -184,7 +187,7 @@ export class ClientTransactions {
     if (cancel < 0) return false;
     this.#ack[tx] = cancel;
     this.#intervalUs[tx] = T1_US;
-    if (!isReliable(this.port(this.#user[tx]!))) this.#timers.set(tx * 2, nowUs + T1_US);
+    if (!isReliable(this.#on[tx]!)) this.#timers.set(tx * 2, nowUs + T1_US);
     this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US);
     this.#resend(cancel, tx);
     return true;
@@ -225,7 +228,7 @@ export class ClientTransactions {
       this.#sendAck(tx);
     }
     // 17.1.1.2: a 2xx ends the transaction; its ACK and its repeats belong to the UA core (13.2.2.4).
-    if ((invite && status < 300) || isReliable(this.port(user))) {
+    if ((invite && status < 300) || isReliable(this.#on[tx]!)) {
       this.#terminate(tx); // timers D and K are zero
       this.user.onResponse(user, tx, msg, nowUs);
       return;
@@ -251,11 +254,12 @@ export class ClientTransactions {
     this.user.onTransportError(user, tx, method, why, nowUs);
   }
 
-  /** Every request that went to (ip, port): the connection to it is gone. Looks at all transactions, once for a loss. */
-  failAll(ip: number, port: number, why: string, nowUs: number): void {
+  /** Every request that went from `on` to (ip, port): the connection is gone. Looks at all transactions, once for a loss. */
+  failAll(on: UdpPort, ip: number, port: number, why: string, nowUs: number): void {
     if (this.#pool.used === 0) return;
-    for (let tx = 0; tx < this.#state.length; tx++) {
-      if (this.#message[tx]! >= 0 && this.#dstIp[tx] === ip && this.#dstPort[tx] === port) this.fail(tx, why, nowUs);
+    for (let tx = 0; tx < this.#on.length; tx++) {
+      if (this.#on[tx] !== on || this.#message[tx]! < 0) continue;
+      if (this.#dstIp[tx] === ip && this.#dstPort[tx] === port) this.fail(tx, why, nowUs);
     }
   }
 
@@ -294,7 +298,7 @@ export class ClientTransactions {
 
   #resend(ref: number, tx: number): void {
     if (ref < 0) return;
-    this.port(this.#user[tx]!).send(
+    this.#on[tx]!.send(
       this.slab.chunk(ref),
       this.slab.offset(ref),
       this.slab.length(ref),

@@ -1,3 +1,4 @@
+import type { UdpPort } from '../wire/types.js';
 import { DialogStore } from './dialog.js';
 import { localOf } from './local.js';
 import { METHOD } from './names.js';
@@ -19,7 +20,8 @@ export class InDialog {
   #tx = -1;
   #at = 0;
   #dialog = 0;
-  #ourVia: Uint8Array | undefined;
+  #viaPort: UdpPort | null = null;
+  #via: Uint8Array = EMPTY_BODY;
   #ackSerial = 0;
 
   constructor(
@@ -34,10 +36,14 @@ export class InDialog {
       writeHex(to, writeHex(to, writeBytes(to, at, ACK_BRANCH), salt, 4), this.#ackSerial, 8);
   }
 
-  /** Known when the stack is bound, which is after this was made. */
-  #via(): Uint8Array {
-    this.#ourVia ??= localOf(this.stack.port).via;
-    return this.#ourVia;
+  /** Of the port at hand. */
+  #ourVia(): Uint8Array {
+    const { port } = this.stack;
+    if (port !== this.#viaPort) {
+      this.#viaPort = port;
+      this.#via = localOf(port).via;
+    }
+    return this.#via;
   }
 
   /** branch() speaks for this transaction from now on. */
@@ -54,7 +60,7 @@ export class InDialog {
     const { dialogs } = this;
     const { port } = this.stack;
     const at = port.slot();
-    let p = dialogs.writeHead(dialog, METHOD.ACK, cseq, this.#via(), this.#ackBranch, port.tx, at);
+    let p = dialogs.writeHead(dialog, METHOD.ACK, cseq, this.#ourVia(), this.#ackBranch, port.tx, at);
     if (extra !== null) p = writeBytes(port.tx, p, extra);
     p = writeBytes(port.tx, p, body);
     port.commit(p - at, dialogs.hopIp(dialog), dialogs.hopPort(dialog));
@@ -73,7 +79,7 @@ export class InDialog {
     this.#dialog = dialog;
     this.#at = port.slot();
     const cseq = dialogs.nextCseq(dialog);
-    return dialogs.writeHead(dialog, method, cseq, this.#via(), this.branch, port.tx, this.#at);
+    return dialogs.writeHead(dialog, method, cseq, this.#ourVia(), this.branch, port.tx, this.#at);
   }
 
   /** Sends what was begun and written up to `end`, its body too. The transaction, or -1 at a limit. */

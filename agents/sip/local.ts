@@ -14,17 +14,17 @@ export interface Local {
 
 const PARAMS = { udp: '', tcp: ';transport=tcp', tls: ';transport=tls', ws: ';transport=ws', wss: ';transport=ws' };
 
+const known = new WeakMap<UdpPort, Local>();
+
+/** The same object for the same port. */
 export function localOf(port: UdpPort): Local {
+  const before = known.get(port);
+  if (before !== undefined) return before;
   const transport = port.transport ?? 'udp';
   const host = port.sentBy ?? hostPort(port.ip, port.port);
-  return { via: ascii(`SIP/2.0/${transport.toUpperCase()} ${host}`), host, params: PARAMS[transport] };
-}
-
-/** Of a UDP port elsewhere in this process. */
-export function localAt(at: { ip: number; port: number } | null): Local | null {
-  if (at === null) return null;
-  const host = hostPort(at.ip, at.port);
-  return { via: ascii(`SIP/2.0/UDP ${host}`), host, params: '' };
+  const local = { via: ascii(`SIP/2.0/${transport.toUpperCase()} ${host}`), host, params: PARAMS[transport] };
+  known.set(port, local);
+  return local;
 }
 
 /** A WebSocket message is one SIP message, with or without a Content-Length (RFC 7118 5); TCP and TLS go by it alone. */

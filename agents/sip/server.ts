@@ -35,6 +35,8 @@ export class ServerTransactions {
   readonly #dstIp: Uint32Array;
   readonly #dstPort: Uint16Array;
   readonly #intervalUs: Float64Array;
+  /** Where the request came in, which is where its answers go out. */
+  readonly #on: UdpPort[] = [];
   readonly #hashA: Int32Array;
   readonly #hashB: Int32Array;
   readonly #table: Int32Array;
@@ -49,6 +51,7 @@ export class ServerTransactions {
     capacity: number,
     nowUs: number,
     private readonly slab: MessageSlab,
+    /** The port at hand: requests came over it, and what is sent is written there. */
     private readonly port: () => UdpPort,
     private readonly user: ServerUser,
   ) {
@@ -108,6 +111,7 @@ export class ServerTransactions {
     this.#method[tx] = msg.method;
     this.#status[tx] = 0;
     this.#user[tx] = -1;
+    this.#on[tx] = this.port();
     this.#dstIp[tx] = ip;
     this.#dstPort[tx] = port;
     return tx;
@@ -153,7 +157,9 @@ export class ServerTransactions {
         this.#timers.set(tx * 2 + 1, nowUs + TIMEOUT_US); // timer J
       }
     }
-    if (fits) port.commit(len, this.#dstIp[tx]!, this.#dstPort[tx]!);
+    const on = this.#on[tx]!;
+    if (fits && on === port) port.commit(len, this.#dstIp[tx]!, this.#dstPort[tx]!);
+    else if (fits) on.send(port.tx, slot, len, this.#dstIp[tx]!, this.#dstPort[tx]!);
     // Timer J is zero over a reliable transport: nothing is kept.
     if (status >= 200 && this.#method[tx] !== METHOD.INVITE && isReliable(port)) this.#terminate(tx);
   }
@@ -196,7 +202,7 @@ export class ServerTransactions {
   }
 
   #confirm(tx: number, nowUs: number): void {
-    if (isReliable(this.port())) {
+    if (isReliable(this.#on[tx]!)) {
       this.#terminate(tx); // timer I is zero
       return;
     }
@@ -227,7 +233,7 @@ export class ServerTransactions {
     const ref = this.#message[tx]!;
     if (ref < 0) return;
     const { slab } = this;
-    this.port().send(slab.chunk(ref), slab.offset(ref), slab.length(ref), this.#dstIp[tx]!, this.#dstPort[tx]!);
+    this.#on[tx]!.send(slab.chunk(ref), slab.offset(ref), slab.length(ref), this.#dstIp[tx]!, this.#dstPort[tx]!);
   }
 
   #dropMessage(tx: number): void {

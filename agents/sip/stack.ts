@@ -42,11 +42,11 @@ export interface StackLimits {
   relays?: boolean;
 }
 
-/** Transport and transaction layers of one port, of UDP or of a stream (RFC 3261 17, 18). */
+/** Transport and transaction layers of one port, of UDP or of a stream, or of several alike (RFC 3261 17, 18). */
 export class SipStack {
   readonly client: ClientTransactions;
   readonly server: ServerTransactions;
-  readonly msg = new SipMessage();
+  /** The port at hand: of a stack with several, where the last message came from, or what whoever sends has chosen. */
   port!: UdpPort;
   readonly #user: TransactionUser;
   readonly #values: Float64Array;
@@ -58,6 +58,7 @@ export class SipStack {
     limits: StackLimits,
     salt: number,
     nowUs: number,
+    readonly msg: SipMessage = new SipMessage(),
   ) {
     this.#user = user;
     this.#values = counters.values;
@@ -86,7 +87,7 @@ export class SipStack {
       ip,
       port,
       (bytes, off, len, srcIp, srcPort, nowUs) => this.receive(bytes, off, len, srcIp, srcPort, nowUs),
-      (peerIp, peerPort, why, nowUs) => this.client.failAll(peerIp, peerPort, why, nowUs),
+      (peerIp, peerPort, why, nowUs) => this.client.failAll(this.port, peerIp, peerPort, why, nowUs),
     );
   }
 
@@ -105,7 +106,12 @@ export class SipStack {
       if (code !== PARSE.KEEP_ALIVE) this.#refuse(code, bytes, off, len, srcIp, srcPort);
       return;
     }
-    if (msg.isRequest) this.#request(srcIp, srcPort, nowUs);
+    this.handle(srcIp, srcPort, nowUs);
+  }
+
+  /** What `msg` holds came over `port`. */
+  handle(srcIp: number, srcPort: number, nowUs: number): void {
+    if (this.msg.isRequest) this.#request(srcIp, srcPort, nowUs);
     else this.#response(nowUs);
   }
 

@@ -36,7 +36,10 @@ const PADDING = 0x80000000;
 /** Flags: the role, and whether it was sent. */
 const SENT = 0x100;
 
-/** Whose phone it was, as agents/record.ts numbers roles. */
+/** Beside the roles of agents/record.ts: phones that are called and call. */
+export const TAP_PHONES = 3;
+
+/** Whose phone it was, as agents/record.ts numbers roles, or TAP_PHONES. */
 export interface TapRecord {
   tUs: number;
   role: number;

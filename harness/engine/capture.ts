@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ip6Bytes, isIp6 } from '../../agents/wire/ip6.js';
-import { openTap, type Tap, type TapBuffers, type TapRecord, tapBuffers } from '../../agents/wire/tap.js';
+import { openTap, TAP_PHONES, type Tap, type TapBuffers, type TapRecord, tapBuffers } from '../../agents/wire/tap.js';
 import { makeDir } from '../collect/make-dir.js';
 import { type CaptureKey, type Packet, pcapOf } from '../collect/pcap.js';
 
@@ -82,8 +82,10 @@ function pick(tap: Tap, t0Us: number, keys: readonly CaptureKey[], add: (name: s
   const byCallId = new Map(keys.map((k) => [k.callId, k]));
   const byPort = new Map<number, CaptureKey[]>();
   for (const k of keys) {
-    const at = (k.role << 16) | (k.mediaPort & 0xfffe);
-    byPort.set(at, [...(byPort.get(at) ?? []), k]);
+    for (const role of [k.role, TAP_PHONES]) {
+      const at = (role << 16) | (k.mediaPort & 0xfffe);
+      byPort.set(at, [...(byPort.get(at) ?? []), k]);
+    }
   }
   if (keys.length === 0) return;
   for (const r of tap.sip.records()) {

@@ -17,8 +17,9 @@ export function calleeRoom(maxCalls: number): number {
 }
 
 /** Records that one worker's calls need. */
-export function legRoom({ maxCalls, callers, callees }: FleetPlan): number {
-  return legCapacity((callers === null ? 0 : maxCalls) + (callees?.maxCalls ?? 0), 1);
+export function legRoom({ maxCalls, callers, callees, registrants }: FleetPlan): number {
+  const phones = registrants?.calls?.maxCalls ?? 0;
+  return legCapacity((callers === null ? 0 : maxCalls) + (callees?.maxCalls ?? 0) + phones, 1);
 }
 
 /** Who places which calls, and who answers them: worker w takes arrivals w, w + W, ...; the first also answers. */
@@ -40,35 +41,48 @@ export function fleetPlans(
       call: plan.call,
     };
     const share = { first: worker, stride: callerWorkers };
+    const phonesCall = plan.registrations?.calling === true;
     if (addresses !== null && plan.target.kind === 'embedded') {
       const { edge } = addresses;
       return {
         ...common,
-        callers: {
-          ...share,
-          // A worker of its own is a site of its own: another address behind the same router.
-          ip: addresses.callers + worker,
-          gateway: plan.target.config.nat.enabled ? addresses.gateway : null,
-          hop: edge,
-          domain: ipToString(edge.ip),
-          user: null,
-        },
-        callees: worker === 0 ? { ...addresses.callees, maxCalls: calleeRoom(common.maxCalls) } : null,
-        ...registrantsOf(plan, users, share, addresses.phones + worker, addresses.registrar, addresses.callees),
+        callers: phonesCall
+          ? null
+          : {
+              ...share,
+              // A worker of its own is a site of its own: another address behind the same router.
+              ip: addresses.callers + worker,
+              gateway: plan.target.config.nat.enabled ? addresses.gateway : null,
+              hop: edge,
+              domain: ipToString(edge.ip),
+              user: null,
+            },
+        callees:
+          worker === 0 && plan.registrations?.called !== true
+            ? { ...addresses.callees, maxCalls: calleeRoom(common.maxCalls) }
+            : null,
+        ...registrantsOf(plan, users, share, addresses.phones + worker, addresses.registrar, edge),
       };
     }
     const { ip, port, domain, user, localIp } = targetAddress(plan);
+    const proxy = plan.signalling?.outboundProxy;
+    const way = proxy === undefined ? null : { uri: proxy.uri, ip: ipFromString(proxy.host), port: proxy.port };
+    const hop = way ?? { ip, port };
     return {
       ...common,
-      callers: { ...share, ip: localIp, gateway: null, hop: { ip, port }, domain, user },
-      callees: worker === 0 ? calleesBehind(plan, calleeRoom(common.maxCalls)) : null,
-      ...registrantsOf(plan, users, share, localIp, { ip, port }),
+      callers: phonesCall
+        ? null
+        : { ...share, ip: localIp, gateway: null, hop: { ip: hop.ip, port: hop.port }, domain, user },
+      callees: worker === 0 && !phonesCall ? calleesBehind(plan, calleeRoom(common.maxCalls)) : null,
+      ...registrantsOf(plan, users, share, localIp, { ip: hop.ip, port: hop.port }),
+      proxy: way,
     };
   });
 }
 
 /** Are the called parties ours? */
-export function answersOf({ target }: RunPlan): boolean {
+export function answersOf({ target, registrations }: RunPlan): boolean {
+  if (registrations?.calling === true) return true;
   return target.kind === 'embedded' || (target.kind === 'sip' && target.stack !== undefined);
 }
 
@@ -86,13 +100,17 @@ function registrantsOf(
   share: { first: number; stride: number },
   ip: number,
   hop: Endpoint,
-  callees?: Endpoint,
+  /** Where their calls go, if not there. */
+  callHop: Endpoint = hop,
 ): Pick<FleetPlan, 'registrants'> {
   if (plan.registrations === undefined) return {};
   const untilMs = arrivalsEndMs(plan.arrivals);
-  // One socket of called parties takes the calls of all: it is what their contacts say.
-  const calledAt = plan.registrations.called && callees !== undefined ? { calledAt: callees } : {};
-  return { registrants: { ...share, plan: plan.registrations, users, ip, hop, untilMs, ...calledAt } };
+  const { called, calling } = plan.registrations;
+  const { maxCallsPerWorker, callerWorkers } = plan.agents;
+  // Both ends of a call may be here, and all the called ends of a run.
+  const maxCalls = (calling ? maxCallsPerWorker : 0) + calleeRoom(maxCallsPerWorker * callerWorkers);
+  const calls = called ? { calls: { maxCalls, place: calling ? callHop : null } } : {};
+  return { registrants: { ...share, plan: plan.registrations, users, ip, hop, untilMs, ...calls } };
 }
 
 /** Room for every phone's attempt, and for as many that ended and were not collected yet; 0 without phones. */

@@ -80,7 +80,7 @@ export async function runReal(plan: RunPlan, store: RunStore, options: EngineOpt
     const rows = registrationCapacity(plan.registrations, plan.agents.callerWorkers);
     const registrations = rows === 0 ? null : RegistrationStore.create(rows);
     const counters = new Counters();
-    const { first, stride } = fleet.callers!;
+    const { first, stride } = fleet.callers ?? fleet.registrants!;
     const name = `agents-${fleet.worker}`;
     const data = {
       plan: fleet,

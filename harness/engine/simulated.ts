@@ -86,7 +86,7 @@ export function runSimulated(
     const tap = options.recorder === undefined ? null : openTap(options.recorder.open());
     const fleet = new Fleet(wire, fleetPlan, arrivals, legs, counters, t0Us, registrations, null, tap);
     world.add(fleet, wire);
-    const { first, stride } = fleetPlan.callers!;
+    const { first, stride } = fleetPlan.callers ?? fleetPlan.registrants!;
     gatherer.workers.push({
       name: `agents-${fleetPlan.worker}`,
       legs,

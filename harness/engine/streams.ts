@@ -15,13 +15,13 @@ import type { RunPlan } from '../plan/types.js';
 export function streamPlan(plan: RunPlan, fleet: FleetPlan, authority: string | null): StreamPlan | null {
   const said = plan.signalling;
   if (said === undefined || said.transport === 'udp') return null;
-  const { transport, tlsCa, tlsVerify, keepAliveS } = said;
+  const { transport, tlsCa, tlsVerify, keepAliveS, wsPath = '/' } = said;
   const webSocket = transport === 'ws' || transport === 'wss';
   return {
     transport,
     tls: { ca: tlsCa === '' ? authority : readFileSync(tlsCa, 'utf8'), verify: tlsVerify, serverName: null },
     certificate: null,
-    path: '/',
+    path: wsPath,
     keepAliveMs: keepAliveS * 1000,
     // A browser cannot be connected to; whoever else speaks SIP can (RFC 3261 18.2.2, RFC 7118 5).
     listen: webSocket ? [] : addressesOf(fleet).map((ip) => ({ ip, port: 0 })),
@@ -53,9 +53,9 @@ export function warningsOf({ signalling }: RunPlan): { warnings?: string[] } {
 const OTHER_FILES = 200;
 
 /** Throws for what these transports cannot do: BAD_PLAN; NO_CAPABILITY when connections would run into the limit of open files, or into our own. */
-export function refuseStreams({ signalling, registrations, target, agents, arrivals }: RunPlan): void {
+export function refuseStreams({ signalling, registrations, target, agents }: RunPlan): void {
   if (signalling === undefined || signalling.transport === 'udp' || registrations === undefined) return;
-  if (target.kind === 'embedded' && arrivals.some((stage) => stage.fromCps > 0 || stage.toCps > 0)) {
+  if (target.kind === 'embedded' && registrations.called) {
     const why = `the embedded platform calls registered phones over UDP only, and transport is ${signalling.transport}`;
     throw new HarnessError('BAD_PLAN', `${why}: leave out the calls (cps=0), or the transport`);
   }

@@ -104,6 +104,9 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
     throw new HarnessError('BAD_PLAN', `${where}: its phones register, which they do on the embedded platform only`);
   }
   const signalling = signallingOf(built.signalling, target, options);
+  const registrations = built.registrations === undefined ? undefined : phonesOf(built.registrations, target, seed);
+  const placed = built.arrivals.some((stage) => stage.fromCps > 0 || stage.toCps > 0);
+  if (placed) refuseCalls(registrations, target, built.agents?.callerWorkers ?? 1);
   const webphones = planWebphones(built.webphones, target, built, options.authorise);
   const budgets =
     options.defaultBudgets === false
@@ -129,8 +132,8 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
       arrivals: built.arrivals,
       drainMs: built.drainMs,
       call: built.call,
-      ...(signalling.transport === 'udp' ? {} : { signalling }),
-      ...(built.registrations === undefined ? {} : { registrations: phonesOf(built.registrations, target, seed) }),
+      ...(signalling.transport === 'udp' && signalling.outboundProxy === undefined ? {} : { signalling }),
+      ...(registrations === undefined ? {} : { registrations }),
       ...(webphones === undefined ? {} : { webphones }),
       agents: { ...DEFAULT_AGENTS, ...built.agents, mediaBackend: (options.mediaBackend ?? 'auto') as MediaBackend },
       faults,
@@ -139,6 +142,22 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
     },
     'plan',
   );
+}
+
+/** Throws BAD_PLAN where calls of registered phones cannot be placed. */
+function refuseCalls(plan: RegistrationPlan | undefined, target: TargetPlan, workers: number): void {
+  if (plan === undefined || !plan.called) return;
+  if (!plan.calling && target.kind !== 'embedded') {
+    throw new HarnessError(
+      'BAD_PLAN',
+      '--set calls=outside: callers outside are of the embedded platform; leave it out',
+    );
+  }
+  const least = Math.max(2, workers);
+  if (plan.calling && plan.phones < least) {
+    const why = workers > 2 ? `${workers} workers, and each wants a phone` : 'phones call each other';
+    throw new HarnessError('BAD_PLAN', `${plan.phones} phones: ${why}; set at least ${least}`);
+  }
 }
 
 /** Domain of phones in a file that names none, on the embedded platform (RFC 2606). */

@@ -106,6 +106,7 @@ const registrations = z.strictObject({
   refreshMax: share,
   retry,
   called: z.boolean().exactOptional(),
+  calling: z.boolean().exactOptional(),
   waves: z
     .array(
       z.strictObject({
@@ -126,6 +127,8 @@ const signalling = z.strictObject({
   tlsCa: z.string(),
   tlsVerify: z.boolean(),
   keepAliveS: count.max(3600),
+  wsPath: z.string().min(1).exactOptional(),
+  outboundProxy: z.strictObject({ uri: z.string().min(1), host: z.string(), port: count.max(65_535) }).exactOptional(),
 });
 
 const platform = z.strictObject({

@@ -1,7 +1,9 @@
 import { HarnessError } from '../errors.js';
 import { hostMisfit, ipv4Of, ipv6Of, isLoopback, isSameHost, uriHost } from './host.js';
-import { DEFAULT_PORT } from './signalling.js';
 import type { TargetPlan, Transport } from './types.js';
+
+/** RFC 3261 19.1.2; RFC 7118 has the WebSocket's own (RFC 6455 3). */
+export const DEFAULT_PORT: Record<Transport, number> = { udp: 5060, tcp: 5060, tls: 5061, ws: 80, wss: 443 };
 
 /** Port of SIP over UDP when nothing else is said (RFC 3261 19.1.2). */
 export const SIP_PORT = DEFAULT_PORT.udp;
@@ -22,7 +24,7 @@ export function trunkOf(host: string): { host: string; port: number } {
 
 /** We flood on purpose, so whatever is not loopback has to be named twice: as the target and as what is allowed. */
 export function authorise(what: string, host: string, authorised: string | undefined): void {
-  if (isLoopback(host) || (authorised !== undefined && isSameHost(host, authorised))) return;
+  if (isLoopback(host) || authorised?.split(',').some((named) => isSameHost(host, named))) return;
   const was = authorised === undefined ? '' : `, and --authorise names ${authorised}`;
   const loopback = host.includes(':') ? 'is not ::1' : 'is outside 127.0.0.0/8';
   throw new HarnessError(
@@ -37,7 +39,17 @@ export function parseTarget(
   authorised: string | undefined,
   otherwise: Transport = 'udp',
 ): Extract<TargetPlan, { kind: 'sip' }> {
-  const what = `--target ${uri}`;
+  const { host, port, transport } = parseAddress(`--target ${uri}`, uri, otherwise);
+  authorise(`--target ${uri}`, host, authorised);
+  return { kind: 'sip', uri, host, port, ...(transport === undefined ? {} : { transport }) };
+}
+
+/** `transport` is what the URI names. Throws BAD_TARGET, which begins with `what`. */
+export function parseAddress(
+  what: string,
+  uri: string,
+  otherwise: Transport,
+): { host: string; port: number; transport?: Transport | undefined } {
   const bad = (why: string): HarnessError => new HarnessError('BAD_TARGET', `${what}: ${why}`);
   const match = /^sips?:(?:([^@\s]+)@)?(\[[^@\s[\]]+\]|[^@:;?\s[\]]+)(?::(\d+))?((?:;[^;?\s]+)*)$/i.exec(uri);
   if (match === null) {
@@ -57,8 +69,7 @@ export function parseTarget(
   if (misfit !== null) throw bad(misfit);
   const port = portText === undefined ? DEFAULT_PORT[transport ?? otherwise] : Number(portText);
   if (port < 1 || port > 65_535) throw bad(`port ${portText} must be from 1 to 65535`);
-  authorise(what, host, authorised);
-  return { kind: 'sip', uri, host, port, ...(transport === undefined ? {} : { transport }) };
+  return { host, port, transport };
 }
 
 /** The address that a URI's host is, without brackets; undefined when it is a name. */

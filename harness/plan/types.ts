@@ -205,8 +205,10 @@ export interface RegistrationPlan {
   refreshMin: number;
   refreshMax: number;
   retry: RetryPolicy;
-  /** Calls of the plan go to these phones, by name, at the contact that they registered. */
+  /** These phones take calls at the contact that they registered; those of the plan go to them, by name. */
   called?: boolean;
+  /** They place the calls of the plan too, each as itself. Without it callers outside do. */
+  calling?: boolean;
   waves: RegistrationWave[];
 }
 
@@ -279,6 +281,10 @@ export interface SignallingPlan {
   tlsVerify: boolean;
   /** CRLF ping on every connection this often (RFC 5626 4.4.1); 0 = never. */
   keepAliveS: number;
+  /** Of the target's WebSocket; absent: '/'. */
+  wsPath?: string;
+  /** Everything goes by it (RFC 3261 8.1.2): `uri` is what stands in Route. Absent: straight to the target. */
+  outboundProxy?: { uri: string; host: string; port: number };
 }
 
 export interface RunPlan {

@@ -66,11 +66,15 @@ export default defineScenario({
     retryMs: integer(5000, { unit: 'ms', doc: 'fixed: the wait; rfc5626: the base of its back-off' }),
     retryMaxMs: integer(1_800_000, { unit: 'ms', doc: 'rfc5626: the longest wait' }),
     cps: number(0, {
-      platform: true,
       unit: 'calls/s',
       max: 1000,
-      doc: 'calls to the phones, at the contacts that they registered; 0: none. From outside, through router, edge and node',
+      doc: 'calls to the phones, at the contacts that they registered; 0: none',
     }),
+    calls: choice('phones', {
+      choices: ['phones', 'outside'],
+      doc: 'who places them: the phones, each as itself, to another of its tenant; or callers outside, through router, edge and node (embedded platform)',
+    }),
+    answer: flag(false, { doc: 'phones answer calls though cps is 0: those of somebody else' }),
     callerWorkers: integer(1, { min: 1, max: 64, doc: 'threads that share the phones' }),
     'registrar.threads': integer(4, {
       platform: true,
@@ -122,6 +126,7 @@ export default defineScenario({
   },
   build: (p) => {
     const { cure, phase } = p;
+    const takesCalls = p.cps > 0 || p.answer;
     const limited = cure === 'rate-limited-edge' || cure === 'both';
     const retry: RetryPolicy =
       cure === 'rfc5626-retry' || p.retry === 'rfc5626'
@@ -151,7 +156,7 @@ export default defineScenario({
     return {
       arrivals: stagesOf(phase, p),
       drainMs: p.cps > 0 ? p.patienceMs : 0,
-      call: p.cps > 0 ? callPlan(p) : { ...callPlan(p), media: 'none' },
+      call: takesCalls ? callPlan(p) : { ...callPlan(p), media: 'none' },
       registrations: {
         phones: p.phones,
         tenants: p.tenants,
@@ -161,7 +166,8 @@ export default defineScenario({
         refreshMin: p.refreshMin,
         refreshMax: p.refreshMax,
         retry,
-        ...(p.cps > 0 ? { called: true } : {}),
+        ...(takesCalls ? { called: true } : {}),
+        ...(takesCalls && p.calls === 'phones' ? { calling: true } : {}),
         waves,
       },
       signalling: signallingPlan(p),
@@ -169,7 +175,7 @@ export default defineScenario({
       webphones: webphoneWish(p),
       agents: {
         callerWorkers: p.callerWorkers,
-        maxCallsPerWorker: p.cps > 0 ? Math.ceil((p.cps * (p.holdMsMax + p.patienceMs)) / 1000) + 64 : 1,
+        maxCallsPerWorker: takesCalls ? Math.ceil((p.cps * (p.holdMsMax + p.patienceMs)) / 1000) + 64 : 1,
       },
     };
   },

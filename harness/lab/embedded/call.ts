@@ -48,6 +48,8 @@ export interface Call {
   version: number;
   /** Since when each side is to send audio, us; NaN while it is on hold. */
   speaksSinceUs: [number, number];
+  /** Display name of the caller's From, with its quotes; a PBX shows that too. Empty: it has none. */
+  callerName: string;
 }
 
 const range = new Int32Array(2);
@@ -123,7 +125,16 @@ export function newCall(
     lines: copyLines(msg, SIGNALLED),
     version: 1,
     speaksSinceUs: [Number.NaN, Number.NaN],
+    callerName: nameOf(msg),
   };
+}
+
+const QUOTE = 34;
+function nameOf(msg: SipMessage): string {
+  const quoted = msg.fromLen > 0 && msg.bytes[msg.fromOff] === QUOTE;
+  return quoted && uriOf(msg.bytes, msg.fromOff, msg.fromLen, range)
+    ? msg.text(msg.fromOff, range[0]! - 1 - msg.fromOff)
+    : '';
 }
 
 /** An answer without a body, from what was kept of its request. */
@@ -206,7 +217,7 @@ export function writeTrunkInvite(
   );
   p = branch(to, p);
   const headers =
-    `\r\nMax-Forwards: 69\r\nFrom: <sip:${call.caller}@${host}>;tag=${Buffer.from(tag).toString('latin1')}\r\n` +
+    `\r\nMax-Forwards: 69\r\nFrom: ${call.callerName}<sip:${call.caller}@${host}>;tag=${Buffer.from(tag).toString('latin1')}\r\n` +
     `To: <sip:${call.user}@${target}>\r\nCall-ID: b2b-${call.callId}\r\nCSeq: ${call.bCseq} INVITE\r\n`;
   p = writeBytes(to, p, ascii(headers));
   p = writeBytes(to, writeBytes(to, p, contact), call.lines);

@@ -127,20 +127,10 @@ function writeVia(msg: SipMessage, port: UdpPort, to: Uint8Array, at: number): n
     b = Math.imul(b + c, 0x5bd1e995) ^ (b >>> 13);
   }
   let p = writeBytes(to, at, VIA);
-  p = writeBytes(to, p, viaOf(port));
+  p = writeBytes(to, p, localOf(port).via);
   p = writeBytes(to, p, BRANCH);
   p = writeHex(to, writeHex(to, p, a, 8), b, 8);
   return writeBytes(to, p, CRLF);
-}
-
-const vias = new WeakMap<UdpPort, Uint8Array>();
-function viaOf(port: UdpPort): Uint8Array {
-  let via = vias.get(port);
-  if (via === undefined) {
-    via = localOf(port).via;
-    vias.set(port, via);
-  }
-  return via;
 }
 
 /** Takes our Via off and sends the response to the next one (RFC 3261 16.7, 18.2.2; RFC 3581). False: none is left. */

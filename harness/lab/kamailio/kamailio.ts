@@ -22,6 +22,8 @@ export interface KamailioOptions {
   digest?: 'MD5' | 'SHA-256';
   /** Where calls to numbers at its own address go, as host:port; none without it. */
   trunk?: string;
+  /** Every 200 to a REGISTER says so (RFC 3608): a URI. */
+  serviceRoute?: string;
 }
 
 /** The real Kamailio, up and answering. */
@@ -95,7 +97,7 @@ export async function startKamailio(options: KamailioOptions): Promise<StartedKa
 }
 
 function argumentsOf(
-  { host, children = 4, digest = 'MD5', trunk }: KamailioOptions,
+  { host, children = 4, digest = 'MD5', trunk, serviceRoute }: KamailioOptions,
   dir: string,
   tls: string,
 ): string[] {
@@ -106,6 +108,7 @@ function argumentsOf(
     CTL_SOCKET: `"unix:${join(dir, 'ctl')}"`,
     DIGEST: `"${digest}"`,
     ...(trunk === undefined ? {} : { TRUNK: `"sip:${trunk}"` }),
+    ...(serviceRoute === undefined ? {} : { SERVICE_ROUTE: `"Service-Route: <${serviceRoute}>\\r\\n"` }),
   };
   const { udp, tcp, tls: tlsPort, ws, wss } = KAMAILIO_PORTS;
   const at = uriHost(host);
