@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { diagnose } from '../verdict/diagnose.js';
 import { type OpenRun, openRun, type Row } from '../verdict/read.js';
 import type { Verdict } from '../verdict/types.js';
+import { annotations } from './annotations.js';
 import { billingHtml } from './billing.js';
 import { connectionsHtml } from './connections.js';
-import { escapeXml as esc } from './format.js';
 import { junitXml } from './junit.js';
-import { plotsPage } from './page.js';
+import { plotsPage, type ShadedWindow } from './page.js';
 import * as part from './sections.js';
 import { type Plot, plotsOf } from './series.js';
 import { summaryMarkdown, title } from './summary.js';
+import { tenantPlots } from './tenant-series.js';
 import { witnessHtml } from './witness.js';
 
 /** Ladders shown: the first calls of each cause, so that a rare one is not buried under a common one. */
@@ -24,7 +25,23 @@ async function worst(run: OpenRun): Promise<Row[]> {
     ORDER BY nth, cause, callNo LIMIT ${MAX_CALLS}`);
 }
 
-function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[], runDir: string): string {
+/** When faults were on, as they really came and went. */
+function windowsOf(v: Verdict): ShadedWindow[] {
+  return v.faults
+    .filter((f) => f.appliedAtMs !== null)
+    .map((f) => {
+      const [from, to] = [f.appliedAtMs! / 1000, (f.removedAtMs ?? v.run.durationMs) / 1000];
+      return { from, to, title: `${f.kind}, ${from.toFixed(1)} s to ${to.toFixed(1)} s` };
+    });
+}
+
+interface Drawn {
+  plots: readonly Plot[];
+  tenants: readonly Plot[];
+  calls: readonly Row[];
+}
+
+function page(v: Verdict, { plots, tenants, calls }: Drawn, runDir: string): string {
   return plotsPage({
     title: `${v.outcome.word}: ${title(v)}`,
     head: part.heading(v),
@@ -36,13 +53,17 @@ function page(v: Verdict, plots: readonly Plot[], calls: readonly Row[], runDir:
       connectionsHtml(v),
       witnessHtml(v),
       part.budgets(v),
+      part.baseline(v),
     ].join('\n'),
     plots,
+    small: { title: 'Tenants, the worst first', plots: tenants },
+    windows: windowsOf(v),
     after: [
       part.worstCalls(calls, runDir),
+      part.confusion(v),
       part.faults(v),
       part.generator(v),
-      `<h2>Have this run again</h2><pre>${esc(v.reproduce)}</pre>`,
+      part.reproduce(v),
     ].join('\n'),
   });
 }
@@ -52,17 +73,19 @@ export async function reportHtml(runDir: string, verdict: Verdict): Promise<stri
   const run = await openRun(runDir);
   try {
     await diagnose(run);
-    return page(verdict, await plotsOf(run), await worst(run), runDir);
+    const drawn = { plots: await plotsOf(run), tenants: await tenantPlots(run), calls: await worst(run) };
+    return page(verdict, drawn, runDir);
   } finally {
     run.close();
   }
 }
 
-/** report.html, summary.md and junit.xml beside verdict.json; returns the path of the first. */
+/** report.html, summary.md, junit.xml and annotations.txt beside verdict.json; returns the path of the first. */
 export async function writeReports(runDir: string, verdict: Verdict): Promise<string> {
   const path = join(runDir, 'report.html');
   writeFileSync(path, await reportHtml(runDir, verdict));
   writeFileSync(join(runDir, 'summary.md'), summaryMarkdown(verdict));
   writeFileSync(join(runDir, 'junit.xml'), junitXml(verdict));
+  writeFileSync(join(runDir, 'annotations.txt'), annotations(verdict));
   return path;
 }

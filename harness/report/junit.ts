@@ -1,45 +1,74 @@
 import type { Verdict } from '../verdict/types.js';
+import { diffText, movedText } from './diff-text.js';
 import { escapeXml } from './format.js';
 import { summaryText } from './summary.js';
 
 /**
- * For a CI that reads JUnit XML: one case for whether the measurement can be trusted (an error, not a failure, when it
- * cannot), and one for each budget.
+ * For a CI that reads JUnit XML, in the strict form that the common schema asks for: one case for whether the measurement can
+ * be trusted (an error, not a failure, when it cannot), and one for each budget and for the baseline.
  */
 export function junitXml(v: Verdict): string {
   const suite = escapeXml(`deadair.${v.run.scenario ?? v.run.id}${v.run.incident ? `.${v.run.incident}` : ''}`);
   const time = (v.run.durationMs / 1000).toFixed(3);
   const invalid = v.outcome.word === 'INVALID';
-  const cases: string[] = [];
-  const measurement = invalid
-    ? `<error message="${escapeXml(v.outcome.reasons[0] ?? 'invalid')}">${escapeXml(v.outcome.reasons.join('\n'))}</error>`
-    : '';
-  cases.push(testcase(suite, 'the measurement can be trusted', measurement));
+  const cases: Case[] = [
+    { name: 'the measurement can be trusted', body: invalid ? problem('error', v.outcome.reasons) : '' },
+  ];
   for (const b of v.budgets) {
-    // A budget of an invalid run is neither kept nor crossed.
-    const body = invalid
-      ? '<skipped message="the measurement cannot be trusted"/>'
-      : b.ok || b.warn
-        ? ''
-        : `<failure message="${escapeXml(b.reason)}">${escapeXml(causesText(v))}</failure>`;
-    cases.push(testcase(suite, escapeXml(b.text), body));
+    cases.push({
+      name: b.text,
+      body: b.ok || b.warn ? '' : problem('failure', [b.reason, causesText(v)]),
+      log: b.reason,
+    });
   }
-  const failures = invalid ? 0 : v.budgets.filter((b) => !b.ok && !b.warn).length;
-  const skipped = invalid ? v.budgets.length : 0;
+  if (v.baseline !== null) {
+    const worse = v.baseline.moved.filter((m) => m.change === 'worse').map(movedText);
+    const body = worse.length === 0 ? '' : problem('failure', worse);
+    cases.push({ name: `not worse than ${v.baseline.before}`, body, log: diffText(v.baseline) });
+  }
+  // What a broken measurement kept or crossed is neither.
+  if (invalid) for (const c of cases.slice(1)) c.body = '<skipped/>';
+  const withTag = (tag: string): number => cases.filter((c) => c.body.startsWith(`<${tag}`)).length;
+  const counts = `tests="${cases.length}" failures="${withTag('failure')}" errors="${withTag('error')}"`;
+  const properties: [string, string | number | null][] = [
+    ['run', v.run.id],
+    ['outcome', v.outcome.word],
+    ['seed', v.run.seed],
+    ['reproduce', v.reproduce],
+  ];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites tests="${cases.length}" failures="${failures}" errors="${invalid ? 1 : 0}" time="${time}">`,
-    `<testsuite name="${suite}" tests="${cases.length}" failures="${failures}" errors="${invalid ? 1 : 0}" skipped="${skipped}" time="${time}" timestamp="${escapeXml(v.run.startedAt)}">`,
-    ...cases,
+    `<testsuites ${counts} time="${time}">`,
+    // The schema has no zone and no fraction in an instant; ours are UTC.
+    `<testsuite name="${suite}" id="0" package="deadair" hostname="localhost" ${counts} skipped="${withTag('skipped')}" time="${time}" timestamp="${escapeXml(v.run.startedAt.slice(0, 19))}">`,
+    '<properties>',
+    ...properties
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => `<property name="${name}" value="${escapeXml(String(value))}"/>`),
+    '</properties>',
+    ...cases.map((c) => testcase(suite, c)),
     `<system-out>${escapeXml(summaryText(v))}</system-out>`,
+    '<system-err/>',
     '</testsuite>',
     '</testsuites>',
     '',
   ].join('\n');
 }
 
-function testcase(suite: string, name: string, body: string): string {
-  return `<testcase classname="${suite}" name="${name}"${body === '' ? '/>' : `>${body}</testcase>`}`;
+interface Case {
+  name: string;
+  body: string;
+  log?: string;
+}
+
+function problem(tag: 'error' | 'failure', lines: readonly string[]): string {
+  const type = tag === 'error' ? 'invalid' : 'crossed';
+  return `<${tag} type="${type}" message="${escapeXml(lines[0] ?? type)}">${escapeXml(lines.join('\n'))}</${tag}>`;
+}
+
+function testcase(suite: string, { name, body, log }: Case): string {
+  const out = log === undefined || body === '<skipped/>' ? '' : `<system-out>${escapeXml(log)}</system-out>`;
+  return `<testcase classname="${suite}" name="${escapeXml(name)}" time="0">${body}${out}</testcase>`;
 }
 
 function causesText(v: Verdict): string {

@@ -3,6 +3,7 @@ import type { Quantiles, Verdict } from '../verdict/types.js';
 import { audioStrips } from './audio-strip.js';
 import { defectsOf } from './autopsy.js';
 import { wordOf } from './budget-lines.js';
+import { diffHeadline, movedText } from './diff-text.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
 import { metBy, missingText, title } from './summary.js';
@@ -104,9 +105,9 @@ export function registrations(v: Verdict): string {
   const slowest =
     slow.length === 0
       ? ''
-      : `<h3>Slowest tenants of the last wave</h3><div class="scroll"><table><tr><th>tenant</th><th>phones</th><th>began at</th><th>all back after</th></tr>${slow.join('')}</table></div>`;
+      : `<h3>Slowest tenants of the last wave</h3><div class="scroll" tabindex="0"><table><tr><th>tenant</th><th>phones</th><th>began at</th><th>all back after</th></tr>${slow.join('')}</table></div>`;
   return `<h2>Phones</h2><div class="tiles">${list.map(tile).join('')}</div>${why === '' ? '' : `<div class="card"><h3>What kept them waiting</h3><ul>${why}</ul></div>`}
-<div class="scroll"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>${slowest}`;
+<div class="scroll" tabindex="0"><table><tr><th>wave</th><th>at</th><th>back</th><th>down at once</th><th>50 %</th><th>95 %</th><th>100 %</th><th>a tenant (p50)</th><th>slowest tenant</th></tr>${rows.join('')}</table></div>${slowest}`;
 }
 
 export function budgets(v: Verdict): string {
@@ -115,7 +116,7 @@ export function budgets(v: Verdict): string {
     (b) =>
       `<tr><td class="${b.ok ? 'ok' : 'no'}">${wordOf(b)}</td><td><code>${esc(b.text)}</code></td><td>${esc(b.reason)}</td></tr>`,
   );
-  return `<h2>Budgets</h2><div class="scroll"><table>${rows.join('')}</table></div>`;
+  return `<h2>Budgets</h2><div class="scroll" tabindex="0"><table>${rows.join('')}</table></div>`;
 }
 
 export function worstCalls(rows: readonly Row[], runDir: string): string {
@@ -124,9 +125,9 @@ export function worstCalls(rows: readonly Row[], runDir: string): string {
     const heard = (d: string): string =>
       at(r, `${d}_expected_pkts`) === null ? '-' : `${count(n(r, `${d}_recv`))} / ${count(n(r, `${d}_expected_pkts`))}`;
     return `<tr><td>${n(r, 'callNo')}</td><td>${duration(at(r, 'started_ms'))}</td><td>${esc(String(r.cause ?? '-'))}</td><td>${esc(defectsOf(r).join('; ') || String(r.outcome))}</td><td>${heard('a2b')}</td><td>${heard('b2a')}</td><td>${decimals(at(r, 'mos'))}</td></tr>
-<tr><td></td><td colspan="6"><details><summary class="mono">${esc(String(r.caller_callId ?? r.callee_callId ?? ''))}</summary><pre>${esc([ladderText(r), ...audioStrips(r, runDir)].join('\n'))}</pre></details></td></tr>`;
+<tr><td></td><td colspan="6"><details><summary class="mono">${esc(String(r.caller_callId ?? r.callee_callId ?? ''))}</summary><pre tabindex="0">${esc([ladderText(r), ...audioStrips(r, runDir)].join('\n'))}</pre></details></td></tr>`;
   });
-  return `<h2>Worst calls</h2><div class="scroll"><table><tr><th>call</th><th>at</th><th>cause</th><th>what was wrong</th><th>callee heard</th><th>caller heard</th><th>MOS</th></tr>${body.join('')}</table></div>`;
+  return `<h2>Worst calls</h2><div class="scroll" tabindex="0"><table><tr><th>call</th><th>at</th><th>cause</th><th>what was wrong</th><th>callee heard</th><th>caller heard</th><th>MOS</th></tr>${body.join('')}</table></div>`;
 }
 
 export function generator(v: Verdict): string {
@@ -152,7 +153,7 @@ export function generator(v: Verdict): string {
     ['media, wire', `${g.mediaBackend}, ${g.wire}`],
     ['telemetry missing', v.sourcesMissing.length === 0 ? 'none' : missingText(v)],
   ];
-  return `<h2>How the generator fared</h2><p>${esc(g.text)}.</p><div class="scroll"><table>${rows.map(([k, x]) => `<tr><th>${esc(k!)}</th><td>${esc(x!)}</td></tr>`).join('')}</table></div>`;
+  return `<h2>How the generator fared</h2><p>${esc(g.text)}.</p><div class="scroll" tabindex="0"><table>${rows.map(([k, x]) => `<tr><th>${esc(k!)}</th><td>${esc(x!)}</td></tr>`).join('')}</table></div>`;
 }
 
 export function faults(v: Verdict): string {
@@ -161,5 +162,36 @@ export function faults(v: Verdict): string {
     (f) =>
       `<tr><td>${esc(f.kind)}</td><td>${duration(f.intendedAtMs)}</td><td>${duration(f.appliedAtMs)}</td><td>${duration(f.removedAtMs)}</td><td>${f.provenRemoved ? 'proven' : '<span class="no">not proven</span>'}</td><td>${esc(f.note)}</td></tr>`,
   );
-  return `<h2>Faults that were injected</h2><div class="scroll"><table><tr><th>fault</th><th>meant for</th><th>applied</th><th>removed</th><th>removal</th><th></th></tr>${rows.join('')}</table></div>`;
+  return `<h2>Faults that were injected</h2><div class="scroll" tabindex="0"><table><tr><th>fault</th><th>meant for</th><th>applied</th><th>removed</th><th>removal</th><th></th></tr>${rows.join('')}</table></div>`;
+}
+
+export function baseline(v: Verdict): string {
+  if (v.baseline === null) return '';
+  const { moved, notes, before } = v.baseline;
+  const rows = moved.map(
+    (m) => `<tr><td class="${m.change === 'worse' ? 'no' : 'ok'}">${m.change}</td><td>${esc(movedText(m))}</td></tr>`,
+  );
+  const told = notes.map((n) => `<li>${esc(n)}</li>`).join('');
+  return `<h2>Against the baseline</h2><p>${esc(diffHeadline(v.baseline))}, against <code>${esc(before)}</code>.</p>
+${rows.length === 0 ? '' : `<div class="scroll" tabindex="0"><table>${rows.join('')}</table></div>`}${told === '' ? '' : `<ul>${told}</ul>`}`;
+}
+
+/** What was injected against what was named; one row, as a run has one injected cause. */
+export function confusion(v: Verdict): string {
+  if (v.attribution === null || v.attribution.badCalls === 0) return '';
+  const { confusion: matrix, injected } = v.attribution;
+  const named = [...new Set(Object.values(matrix).flatMap((row) => Object.keys(row)))];
+  const rows = Object.entries(matrix).map(
+    ([is, row]) =>
+      `<tr><th scope="row">${esc(is)}</th>${named.map((n) => `<td${n === is ? ' class="hit"' : ''}>${count(row[n] ?? 0)}</td>`).join('')}</tr>`,
+  );
+  return `<h2>Injected against named</h2><p class="soft">${esc(injected)} was injected; the diagnosis did not know.</p>
+<div class="scroll" tabindex="0"><table class="matrix"><tr><th scope="col">injected</th>${named.map((n) => `<th scope="col">named ${esc(n)}</th>`).join('')}</tr>${rows.join('')}</table></div>`;
+}
+
+/** The command, and what lies beside this file. */
+export function reproduce(v: Verdict): string {
+  return `<h2>Have this run again</h2><pre tabindex="0">${esc(v.reproduce)}</pre>
+<p class="soft">Beside this file: verdict.json, summary.md, junit.xml and annotations.txt for a CI; legs, telemetry, frames and causes as Parquet, for
+<code>deadair query</code> and <code>deadair autopsy</code>; plan.json, env.json, faults.jsonl.</p>`;
 }

@@ -41,7 +41,20 @@ async function plot(
     });
   }
   const told = out.filter((l) => l.values.some((v) => v !== null));
-  return told.length === 0 ? null : { title, unit, x, lines: told };
+  return told.length === 0 ? null : withoutFarLimit({ title, unit, x, lines: told });
+}
+
+/** A limit this many times above everything else flattens it to the axis: a word says as much. */
+const FAR_LIMIT = 20;
+
+function withoutFarLimit(p: Plot): Plot {
+  const most = (lines: readonly Line[]): number => Math.max(...lines.flatMap((l) => l.values.map((v) => v ?? 0)));
+  const limits = p.lines.filter((l) => l.style === 'limit');
+  const others = p.lines.filter((l) => l.style !== 'limit');
+  if (limits.length !== 1 || others.length === 0) return p;
+  const [limit, rest] = [most(limits), most(others)];
+  if (rest === 0 || limit < FAR_LIMIT * rest) return p;
+  return { ...p, unit: `${p.unit}, of ${limit.toLocaleString('en-US')}`, lines: others };
 }
 
 type Of = (
