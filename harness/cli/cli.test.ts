@@ -99,6 +99,16 @@ describe('progress', () => {
     ...{ tMs, endMs: 47_000, offered: 170, started: 170, blocked: 0, open: 5, answered: 170, ended: 165, bad: [] },
   });
 
+  it('tells how calls went bad so far, the most first', () => {
+    const bad: Progress['bad'] = [
+      ['503', 12],
+      ['dropped (Q.850 44)', 3],
+    ];
+    expect(describeProgress('x', { ...at(5000), bad })).toMatch(
+      /ended 165 {2}BAD 15 \(12 × 503, 3 × dropped \(Q\.850 44\)\)$/,
+    );
+  });
+
   it('is a plain line every 5 s without a terminal', () => {
     const written: string[] = [];
     const printer = progressPrinter({ write: (text) => written.push(text) });

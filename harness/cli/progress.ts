@@ -61,7 +61,7 @@ export function describe(label: string, p: Progress): string {
   if (phones !== '' && p.offered === 0) return `${label}  ${clock(p)}${phones}`;
   const counts = `offered ${p.offered}  started ${p.started}  answered ${p.answered}  open ${p.open}  ended ${p.ended}`;
   const blocked = p.blocked > 0 ? `  BLOCKED ${p.blocked}` : '';
-  return `${label}  ${clock(p)}  ${counts}${blocked}${phones}`;
+  return `${label}  ${clock(p)}  ${counts}${blocked}${badText(p)}${phones}`;
 }
 
 function brief(label: string, p: Progress): string {
@@ -69,6 +69,17 @@ function brief(label: string, p: Progress): string {
     return `${label} ${clock(p)} registered ${p.phones.registered}/${p.phones.phones}`;
   }
   return `${label} ${clock(p)} up ${p.open} ended ${p.ended}/${p.offered}`;
+}
+
+/** Kinds of bad calls on one line; the rest is in the report. */
+const KINDS_MAX = 3;
+
+/** As callers saw them: why, is known when the run is over. */
+function badText({ bad }: Progress): string {
+  if (bad.length === 0) return '';
+  const all = bad.reduce((n, [, calls]) => n + calls, 0);
+  const kinds = bad.slice(0, KINDS_MAX).map(([what, calls]) => `${calls} × ${what}`);
+  return `  BAD ${all} (${kinds.join(', ')}${bad.length > KINDS_MAX ? ', …' : ''})`;
 }
 
 function phonesText(r: NonNullable<Progress['phones']>): string {

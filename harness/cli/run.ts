@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CAPTURES_MAX, type CaptureWish } from '../collect/pcap.js';
-import { EXIT } from '../errors.js';
+import { EXIT, HarnessError } from '../errors.js';
 import type { PlanOptions } from '../plan/resolve.js';
+import type { RunPlan } from '../plan/types.js';
 import type { RunResult } from '../run.js';
 import { onInterrupt } from './interrupt.js';
 import { makeOutDir } from './out-dir.js';
 import { printResult, tell } from './output.js';
+import type { Exporter } from './prometheus.js';
 import { addRoleOptions, type RoleFlags, rolesOf } from './stack.js';
 
 interface RunFlags extends PlanOptions, RoleFlags {
@@ -15,6 +17,7 @@ interface RunFlags extends PlanOptions, RoleFlags {
   compare?: string | true;
   json?: boolean;
   baseline?: string;
+  prometheus?: string;
   logFile?: string;
   pcap?: CaptureWish;
 }
@@ -58,6 +61,7 @@ export function addRun(program: Command): void {
       '--compare [values]',
       'one run for each value of a parameter, and one report: name=value,value; values alone are cures; nothing: those that the incident names',
     )
+    .option('--prometheus <at>', 'while it runs, metrics at http://at/metrics: a port of this machine, or host:port')
     .option('--out <dir>', 'where the directory of the run is made', 'results')
     .option('--json', 'print verdict.json instead of the summary')
     .option('--simulate', 'seeded network and virtual time instead of sockets and real time')
@@ -96,11 +100,15 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
   const outDir = makeOutDir(flags.out);
   const log = openLog(flags.logFile);
   const progress = progressPrinter(process.stderr);
+  const exporter = flags.prometheus === undefined ? null : await exporterOf(flags.prometheus, plan);
   const interrupt = onInterrupt();
   try {
     const result = await runPlan(plan, {
       outDir,
-      onProgress: (p) => progress.update(plan.scenario, p),
+      onProgress: (p) => {
+        progress.update(plan.scenario, p);
+        exporter?.update(p);
+      },
       signal: interrupt.signal,
       onStack: tell,
       keepStack: flags.keep ?? false,
@@ -117,7 +125,21 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
   } finally {
     progress.done();
     interrupt.release();
+    await exporter?.close();
   }
+}
+
+async function exporterOf(at: string, plan: RunPlan): Promise<Exporter> {
+  if (plan.mode === 'simulated')
+    throw new HarnessError(
+      'BAD_PLAN',
+      '--prometheus and --simulate exclude each other: virtual time waits for no scraper',
+    );
+  const { startExporter } = await import('./prometheus.js');
+  const { runId, scenario, incident, seed } = plan;
+  const exporter = await startExporter(at, { run: runId, scenario, incident, seed: String(seed) });
+  tell(`metrics at ${exporter.url}`);
+  return exporter;
 }
 
 function capturesText(runDir: string, { files, forgotten }: NonNullable<RunResult['captures']>): string {
