@@ -1,4 +1,7 @@
-/** What `import … from 'deadair'` gives to the author of a scenario. */
+/** What `import … from 'deadair'` gives to the author of a scenario, and to a program that runs one. */
+export { type RunRequest, run } from './api.js';
+export type { Progress } from './engine/types.js';
+export { type ErrorCode, EXIT, type ExitCode, HarnessError } from './errors.js';
 export { CAUSES, type Cause } from './plan/causes.js';
 export { callParams, callPlan, embeddedConfig, embeddedParams } from './plan/embedded.js';
 export type { FaultWish } from './plan/fault.js';
@@ -36,3 +39,6 @@ export type {
   TrunkConfig,
 } from './plan/types.js';
 export { webphoneParams, webphoneWish } from './plan/webphones.js';
+export type { RunResult } from './run.js';
+export type { Diff, Moved } from './verdict/diff/types.js';
+export type { BudgetResult, CauseFinding, Quantiles, Verdict } from './verdict/types.js';

@@ -5,6 +5,7 @@ import { addAutopsy } from './autopsy.js';
 import { addDemo } from './demo.js';
 import { addDiff } from './diff.js';
 import { addDoctor } from './doctor.js';
+import { addInit } from './init.js';
 import { tell } from './output.js';
 import { addQuery } from './query.js';
 import { addRun } from './run.js';
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     addAutopsy,
     addQuery,
     addDiff,
+    addInit,
     addScenarios,
     addScore,
     addDoctor,

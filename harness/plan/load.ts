@@ -46,6 +46,12 @@ export async function loadScenario(ref: string, cwd: string = process.cwd()): Pr
   return { scenario: checkScenario(defaultOf(module), ref), ref, file, own: false };
 }
 
+/** One that a program made itself. */
+export function acceptScenario(scenario: unknown): LoadedScenario {
+  const ref = typeof scenario === 'object' && scenario !== null && 'name' in scenario ? String(scenario.name) : 'given';
+  return { scenario: checkScenario(scenario, ref), ref, file: '', own: false };
+}
+
 function ourFile(name: string): string {
   return `${FOLDER}${name}/scenario${KIND}`;
 }

@@ -33,7 +33,7 @@ const draw = () => {
     const axis = { stroke: color('soft'), grid: { stroke: color('line'), width: 1 }, ticks: { stroke: color('line'), width: 1 } };
     const u = new uPlot({
       width: Math.max(200, el.clientWidth), height: el.classList.contains('small') ? 110 : 190, cursor: { sync: { key: 'run' } },
-      scales: { x: { time: false }, y: { range: (u, lo, hi) => [Math.min(0, lo), hi > lo ? hi * 1.05 : (hi || 1)] } },
+      scales: { x: { time: false }, y: { range: (u, lo, hi) => { const top = hi > lo ? hi * 1.05 : (hi || 1); return [Math.min(0, lo) - top * 0.03, top]; } } },
       axes: [{ ...axis, values: (u, v) => v.map((s) => s + ' s') }, { ...axis, size: 56 }],
       series: [{ label: 's of the run' }, ...p.lines.map((l) => ({ label: l.label, stroke: color(l.style), width: 1.6, spanGaps: true,
         points: { show: l.values.filter((v) => v !== null).length < 3 }, ...(l.style === 'limit' ? { dash: [6, 4] } : {}) }))],

@@ -16,24 +16,24 @@ export async function tenantPlots(run: OpenRun): Promise<Plot[]> {
   const from = calls
     ? 'SELECT caller_tenant AS tenant, started_ms AS at, bad FROM graded WHERE has_caller'
     : "SELECT tenant, startedMs AS at, outcome_name IN ('rejected', 'timeout', 'unconnected') AS bad FROM registrations WHERE startedMs IS NOT NULL";
-  const worst = await run.query(`SELECT tenant, count(*) AS n, count(*) FILTER (bad) AS bad FROM (${from})
-    GROUP BY tenant ORDER BY bad / n DESC, n DESC, tenant LIMIT ${TENANTS_MAX}`);
+  const worst = await run.query(`SELECT tenant, count(*) AS n, count(*) FILTER (bad) AS hits FROM (${from})
+    GROUP BY tenant ORDER BY hits / n DESC, n DESC, tenant LIMIT ${TENANTS_MAX}`);
   const steps = Math.ceil(run.env.durationMs / stepMs);
   const x = Array.from({ length: steps }, (_, i) => (i * stepMs) / 1000);
   const plots: Plot[] = [];
   for (const row of worst) {
     const rows =
-      await run.query(`SELECT floor(at / ${stepMs}) AS s, count(*) AS n, count(*) FILTER (bad) AS bad FROM (${from})
+      await run.query(`SELECT floor(at / ${stepMs}) AS s, count(*) AS n, count(*) FILTER (bad) AS hits FROM (${from})
       WHERE tenant = ${num(row, 'tenant')} GROUP BY s`);
     const [begun, bad] = [new Array<number>(steps).fill(0), new Array<number>(steps).fill(0)];
     for (const r of rows) {
       const s = Math.min(steps - 1, Math.max(0, num(r, 's')));
       begun[s] = num(r, 'n');
-      bad[s] = num(r, 'bad');
+      bad[s] = num(r, 'hits');
     }
     plots.push({
       title: tenantName(run.env, num(row, 'tenant')),
-      unit: `${num(row, 'bad')} of ${num(row, 'n')} ${calls ? 'calls went bad' : 'attempts failed'}`,
+      unit: `${num(row, 'hits')} of ${num(row, 'n')} ${calls ? 'calls went bad' : 'attempts failed'}`,
       x,
       lines: [
         { label: calls ? 'begun' : 'attempts', style: 'a', values: begun },
