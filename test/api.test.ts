@@ -41,9 +41,10 @@ it('a scenario of the program itself, with progress and an early end', async () 
 it('deadair init writes a scenario that teaches, and that runs', async () => {
   const file = join(DIR, 'office.ts');
   expect(await runCli(['init', file])).toBe(0);
-  const { verdict } = await run(file, { outDir: DIR, simulate: true, set: ['media=none'] });
+  const request = { outDir: DIR, simulate: true, set: ['cps=5', 'holdMsMin=4000', 'holdMsMax=5000'] };
+  const { verdict } = await run(file, request);
   expect(verdict.outcome).toEqual({ word: 'PASS', reasons: [] });
-  const lunch = await run(file, { outDir: DIR, simulate: true, set: ['media=none'], incident: 'small-carrier' });
+  const lunch = await run(file, { ...request, incident: 'small-carrier' });
   expect(lunch.verdict.causes.map((c) => c.cause)).toEqual(['trunk-channel-limit']);
   // It never overwrites.
   expect(await runCli(['init', file])).toBe(104);

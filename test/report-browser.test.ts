@@ -14,7 +14,11 @@ const DIR = mkdtempSync(join(tmpdir(), 'deadair-browser-'));
 afterAll(() => rmSync(DIR, { recursive: true, force: true }));
 
 const CASES = [
-  { name: 'peak-dial', incident: 'none', set: ['burst=30', 'quietMs=1000', 'media=none'] },
+  {
+    name: 'peak-dial',
+    incident: 'none',
+    set: ['burst=30', 'quietMs=1000', 'media=none', 'holdMsMin=3000', 'holdMsMax=5000'],
+  },
   { name: 'peak-dial', incident: 'db-stall', set: ['stallMs=6000', 'plateauMs=10000', 'media=none'] },
   { name: 'peak-dial', incident: 'nat-table', set: ['burst=40', 'nat.maxSessions=30'] },
   { name: 'registration-storm', incident: 'outage', set: ['phones=400', 'tenants=20'] },
