@@ -14,8 +14,8 @@ export async function tenantPlots(run: OpenRun): Promise<Plot[]> {
   const stepMs = Math.max(1000, Math.ceil(run.env.durationMs / POINTS / 1000) * 1000);
   const calls = num(await run.one('SELECT count(DISTINCT caller_tenant) AS n FROM graded WHERE has_caller'), 'n') > 1;
   const from = calls
-    ? 'SELECT caller_tenant AS tenant, started_ms AS at, bad FROM graded WHERE has_caller'
-    : "SELECT tenant, startedMs AS at, outcome_name IN ('rejected', 'timeout', 'unconnected') AS bad FROM registrations WHERE startedMs IS NOT NULL";
+    ? 'SELECT caller_tenant AS tenant, started_ms AS begun, bad FROM graded WHERE has_caller'
+    : "SELECT tenant, startedMs AS begun, outcome_name IN ('rejected', 'timeout', 'unconnected') AS bad FROM registrations WHERE startedMs IS NOT NULL";
   const worst = await run.query(`SELECT tenant, count(*) AS n, count(*) FILTER (bad) AS hits FROM (${from})
     GROUP BY tenant ORDER BY hits / n DESC, n DESC, tenant LIMIT ${TENANTS_MAX}`);
   const steps = Math.ceil(run.env.durationMs / stepMs);
@@ -23,7 +23,7 @@ export async function tenantPlots(run: OpenRun): Promise<Plot[]> {
   const plots: Plot[] = [];
   for (const row of worst) {
     const rows =
-      await run.query(`SELECT floor(at / ${stepMs}) AS s, count(*) AS n, count(*) FILTER (bad) AS hits FROM (${from})
+      await run.query(`SELECT floor(begun / ${stepMs}) AS s, count(*) AS n, count(*) FILTER (bad) AS hits FROM (${from})
       WHERE tenant = ${num(row, 'tenant')} GROUP BY s`);
     const [begun, bad] = [new Array<number>(steps).fill(0), new Array<number>(steps).fill(0)];
     for (const r of rows) {
