@@ -35,6 +35,11 @@ function windowsOf(v: Verdict): ShadedWindow[] {
     });
 }
 
+/** In a run without calls, what only calls move says nothing. */
+function told(p: Plot): boolean {
+  return p.lines.some((l) => l.style !== 'limit' && l.values.some((x) => x !== null && x !== 0));
+}
+
 interface Drawn {
   plots: readonly Plot[];
   tenants: readonly Plot[];
@@ -55,7 +60,7 @@ function page(v: Verdict, { plots, tenants, calls }: Drawn, runDir: string): str
       part.budgets(v),
       part.baseline(v),
     ].join('\n'),
-    plots,
+    plots: v.calls.total === 0 ? plots.filter(told) : plots,
     small: { title: 'Tenants, the worst first', plots: tenants },
     windows: windowsOf(v),
     after: [
