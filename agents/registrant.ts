@@ -1,6 +1,7 @@
 import { KeyedPrng } from '../harness/prng.js';
 import { ChallengeBook } from './challenge-book.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
+import { Gather, STARTS_PER_TICK } from './gather.js';
 import { Population } from './identity.js';
 import { PhoneBook } from './phone-book.js';
 import type { PhoneParts } from './phone-party.js';
@@ -29,8 +30,6 @@ import type { Actor, UdpPort, Wire } from './wire/types.js';
 export type { RegistrantOptions };
 
 const O = REGISTRATION_LAYOUT.offsets;
-/** At most this many REGISTERs of a wave between two looks at the network. */
-const STARTS_PER_TICK = 64;
 /** A nonce that is stale again and again is a registrar that cannot be satisfied. */
 const CHALLENGES_MAX = 4;
 /** Beside one for each phone: an answer takes the next before its own is free. */
@@ -55,6 +54,7 @@ export class Registrant implements Actor, SocketUser {
   readonly #chance: KeyedPrng;
   #next = 0;
   #nowUs: number;
+  readonly #gather: Gather;
   #inFlight = 0;
   #stopped = false;
   /** Two for a phone: its next attempt, and the end of its binding. */
@@ -79,6 +79,7 @@ export class Registrant implements Actor, SocketUser {
     const nowUs = wire.nowUs();
     this.phones = n;
     this.#nowUs = nowUs;
+    this.#gather = new Gather(wire);
     this.#values = options.counters.values;
     const population = new Population(plan, seed, options.users ?? null);
     this.#schedule = scheduleOf(plan, population, first, stride, seed);
@@ -143,7 +144,7 @@ export class Registrant implements Actor, SocketUser {
     this.client.advance(nowUs);
     const due = Math.min(this.#timers.nextUs(), this.client.nextUs());
     if (this.#stopped || this.#next >= dueMs.length) return due;
-    return Math.min(due, this.#o.t0Us + dueMs[this.#next]! * 1000);
+    return Math.min(due, this.#gather.nextUs(this.#o.t0Us + dueMs[this.#next]! * 1000, nowUs, started));
   }
 
   /** A wave reaches a phone: what it had is gone. */

@@ -54,8 +54,9 @@ export class RecordStore<F extends string, R extends Begun> implements RecordSou
   readonly #done: Int32Array;
   readonly #base: number;
 
-  readonly #layout: Layout<F>;
   readonly #bytes: number;
+  /** A record as it begins. */
+  readonly #blank: Uint8Array;
   readonly #reader: RecordReader<F, R>;
 
   static bytesFor(layout: Layout<string>, capacity: number): number {
@@ -66,8 +67,10 @@ export class RecordStore<F extends string, R extends Begun> implements RecordSou
   constructor(layout: Layout<F>, shared: SharedArrayBuffer, capacity: number) {
     assert(capacity > 0 && (capacity & (capacity - 1)) === 0, 'a store has room for a power of two');
     assert(shared.byteLength === RecordStore.bytesFor(layout, capacity), 'size of a store');
-    this.#layout = layout;
     this.#bytes = layout.bytes;
+    this.#blank = new Uint8Array(layout.bytes);
+    const blank = new Float64Array(this.#blank.buffer);
+    for (const time of layout.times) blank[layout.offsets[time] >> 3] = Number.NaN;
     this.capacity = capacity;
     this.#words = new Int32Array(shared, 0, HEADER_WORDS);
     this.#states = new Int32Array(shared, HEADER_WORDS * 4, capacity);
@@ -87,10 +90,7 @@ export class RecordStore<F extends string, R extends Begun> implements RecordSou
     if (head === Atomics.load(this.#words, FREE_TAIL)) return -1;
     const slot = this.#free[this.#mod(head)]!;
     Atomics.store(this.#words, FREE_HEAD, (head + 1) | 0);
-    const start = this.at(slot);
-    this.u8.fill(0, start, start + this.#bytes);
-    const { times, offsets } = this.#layout;
-    for (let i = 0; i < times.length; i++) this.f64[(start + offsets[times[i]!]) >> 3] = Number.NaN;
+    this.u8.set(this.#blank, this.at(slot));
     Atomics.store(this.#states, slot, SLOT_OPEN);
     return slot;
   }

@@ -5,16 +5,12 @@ import type { IncomingOptions } from './call/incoming.js';
 import { CALL, TIMER } from './call/table.js';
 import type { CallerOptions } from './caller-options.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
+import { Gather, STARTS_PER_TICK } from './gather.js';
 import { O } from './leg.js';
 import { ROLE } from './record.js';
 import type { PhoneCallHandler } from './registrant-options.js';
 import { METHOD } from './sip/names.js';
 import type { UdpPort, Wire } from './wire/types.js';
-
-/** At most this many INVITEs between two looks at the network: a burst must not deafen us. */
-const STARTS_PER_TICK = 64;
-/** On a real wire arrivals share a turn: one wake-up for all of two milliseconds, each at most that much late. */
-const GATHER_US = 2000;
 
 /** Places the plan's calls, each at its instant, and hangs up when its talk is over. Registered phones answer too. */
 export class Caller extends CallAgent implements PhoneCallHandler {
@@ -24,7 +20,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
   #next: number;
   /** After this no further arrival is started. */
   #stopped = false;
-  readonly #gatherUs: number;
+  readonly #gather: Gather;
 
   constructor(wire: Wire, options: CallerOptions) {
     const n = options.maxCalls;
@@ -49,7 +45,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
       incomingOf(options),
     );
     this.#o = options;
-    this.#gatherUs = wire.kind === 'memory' ? 0 : GATHER_US;
+    this.#gather = new Gather(wire);
     this.#chance = new KeyedPrng(options.seed);
     this.#holdUs = new Float64Array(n);
     this.#next = options.first;
@@ -84,8 +80,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
     const due = super.tick(nowUs);
     if (this.exhausted) return due;
     const arrivalUs = o.t0Us + o.arrivals[this.#next]! * 1000;
-    const soonestUs = this.#gatherUs > 0 && started < STARTS_PER_TICK ? nowUs + this.#gatherUs : 0;
-    return Math.min(due, Math.max(arrivalUs, soonestUs));
+    return Math.min(due, this.#gather.nextUs(arrivalUs, nowUs, started));
   }
 
   #arrive(callNo: number, nowUs: number): void {

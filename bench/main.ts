@@ -48,10 +48,11 @@ const SIZE = quick
     }
   : {
       rounds: 5,
-      calls: 60_000,
+      // Half a minute each: what a compiler does in its first second is not what a soak costs.
+      calls: 150_000,
       rateCps: 5000,
-      phones: 30_000,
-      registerRate: 3000,
+      phones: 90_000,
+      registerRate: 5000,
       idlePhones: [10_000, 30_000],
       legs: 1000,
       mediaSeconds: 8,

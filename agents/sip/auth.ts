@@ -61,11 +61,13 @@ export class AuthView implements Record<Parameter, Span> {
   /** Values that had escapes. */
   readonly #plain = new Uint8Array(VALUE_MAX);
   #plainUsed = 0;
+  /** In the order of KNOWN. */
+  readonly #spans: readonly Span[] = KNOWN.map(({ name }) => this[name]);
 
   /** False when it is not Digest, cannot be read, or says one thing twice (RFC 7616 3.3). */
   parse(bytes: Uint8Array, off: number, len: number): boolean {
     const limit = off + len;
-    for (const { name } of KNOWN) this[name].len = -1;
+    for (let i = 0; i < this.#spans.length; i++) this.#spans[i]!.len = -1;
     this.#plainUsed = 0;
     let p = off;
     while (p < limit && !isSpace(bytes[p]!)) p++;
@@ -124,8 +126,8 @@ export class AuthView implements Record<Parameter, Span> {
 
   #named(bytes: Uint8Array, off: number, len: number): Span | null {
     for (let i = 0; i < KNOWN.length; i++) {
-      const { name, lower } = KNOWN[i]!;
-      if (lower.length === len && equalsIgnoreCase(bytes, off, len, lower)) return this[name];
+      const { lower } = KNOWN[i]!;
+      if (lower.length === len && equalsIgnoreCase(bytes, off, len, lower)) return this.#spans[i]!;
     }
     return null;
   }

@@ -4,7 +4,8 @@ import { DATAGRAM_MAX } from '../wire/types.js';
  * Messages kept for retransmission, in fixed slots; grows by chunks up to a named limit. A slot is held only while
  * RFC 3261 wants the message back: an established call holds none.
  */
-const CHUNK_SLOTS = 256;
+const CHUNK_BITS = 8;
+const CHUNK_SLOTS = 1 << CHUNK_BITS;
 
 export class MessageSlab {
   readonly #chunks: Uint8Array[] = [];
@@ -40,10 +41,10 @@ export class MessageSlab {
   }
 
   chunk(ref: number): Uint8Array {
-    return this.#chunks[Math.floor(ref / CHUNK_SLOTS)]!;
+    return this.#chunks[ref >> CHUNK_BITS]!;
   }
   offset(ref: number): number {
-    return (ref % CHUNK_SLOTS) * DATAGRAM_MAX;
+    return (ref & (CHUNK_SLOTS - 1)) * DATAGRAM_MAX;
   }
   length(ref: number): number {
     return this.#lengths[ref]!;
