@@ -3,7 +3,7 @@ import { isWrapped, putWrap, WRAP_BYTES, wrapIp, wrapPort } from '../../../agent
 import type { Actor, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
 import type { NatConfig } from '../../plan/types.js';
 import { type Prng, prng, subSeed } from '../../prng.js';
-import { FlowTable } from './flow-table.js';
+import { FlowTable } from '../../impair/flow-table.js';
 import { SessionList } from './session-list.js';
 
 export interface NatOptions {

@@ -1,4 +1,4 @@
-import { assert } from '../../errors.js';
+import { assert } from '../errors.js';
 
 /**
  * Two unsigned 32-bit keys -> a number >= 0, on typed arrays: nothing is allocated per packet. Open addressing, linear
