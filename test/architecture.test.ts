@@ -49,8 +49,9 @@ const ARROWS: { room: string; only: string[] }[] = [
   { room: 'agents/rtp', only: ['agents/wire/types', 'agents/counters', 'agents/record', 'agents/store', ...SHARED] },
   { room: 'agents', only: ['agents', 'harness/plan/types', 'harness/plan/dist', ...SHARED] },
   { room: 'harness/plan', only: ['scenarios', ...SHARED] },
-  { room: 'harness/faults', only: ['harness/plan', ...SHARED] },
-  { room: 'harness/lab', only: ['agents', 'harness/plan', ...SHARED] },
+  { room: 'harness/impair', only: ['harness/plan', ...SHARED] },
+  { room: 'harness/faults', only: ['harness/plan', 'harness/impair', ...SHARED] },
+  { room: 'harness/lab', only: ['agents', 'harness/plan', 'harness/impair', ...SHARED] },
   {
     room: 'harness/collect',
     only: [

@@ -28,9 +28,11 @@ export interface TelemetryRow {
 
 /**
  * The embedded platform's metrics, `source: metric, ...`:
- *   nat:   sessions, sessions_max, refused_total (flows dropped at a full table), expired_total, no_session_total (inbound, no entry)
+ *   nat:   sessions, sessions_max, refused_total (flows dropped at a full table), expired_total, no_session_total (inbound, no entry),
+ *          idle_timeout_ms, ports_used, ports_max, no_port_total (flows dropped for want of a public port)
  *   edge:  requests_total, no_node_total, stray_in_dialog_total (no transaction or dialog known at the node: 481), capped_total (a tenant's limit)
- *   node:  calls, threads_busy, threads_max, inbox_depth, inbox_dropped_total, rtp_timeout_total, session_expired_total
+ *   node:  up (1 while its process runs; without it the others are NaN), calls, threads_busy, threads_max, inbox_depth,
+ *          inbox_dropped_total, rtp_timeout_total, reloading (1 while it reads its configuration), reloads_total, starts_total
  *   relay: ports_used, ports_max, alloc_failed_total, unanchored_total (SDP passed on without an audio path)
  *   trunk: calls, attempts_total, rejected_total (503s that the node got from it), queue_depth (INVITEs that wait for their pace)
  *   cpu:   throttled_ms_total, backlog, dropped_total (packets that the relay's share of the processor was not enough for)
@@ -74,7 +76,15 @@ export interface FrameRow {
 
 export interface FaultRecord {
   kind: string;
+  /** Of one occurrence on one target, unique in its run. */
+  id?: string;
+  /** node-1 */
+  on?: string;
+  /** What did it: nft, toxiproxy, docker... */
+  backend?: string;
   intendedAtMs: number;
+  /** 0 for what happens at an instant. */
+  intendedForMs?: number;
   appliedAtMs: number | null;
   removedAtMs: number | null;
   /** Was its removal seen, not merely asked for? */

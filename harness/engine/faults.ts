@@ -3,10 +3,12 @@ import { monotonicUs } from '../clock.js';
 import type { FaultRecord, TelemetryRow } from '../collect/schema.js';
 import type { RunStore } from '../collect/store.js';
 import { type DatabaseLock, lockDatabase } from '../faults/db-lock.js';
+import { occurrences } from '../plan/fault.js';
 import type { FaultPlan } from '../plan/types.js';
 import { OutageWatch } from './outage-watch.js';
 
 interface Scheduled {
+  atMs: number;
   plan: FaultPlan;
   applying: Promise<void> | null;
   lock: DatabaseLock | null;
@@ -26,14 +28,15 @@ export class FaultSchedule {
     private readonly log: Logger | undefined,
   ) {
     this.#outages = plans.filter((p) => p.kind === 'registrar-outage').map((p) => new OutageWatch(p));
-    const ours = plans.filter((p) => p.kind === 'db-stall');
-    this.#faults = ours.map((plan) => ({
+    const ours = occurrences(plans).filter((f) => f.plan.kind === 'db-stall');
+    this.#faults = ours.map(({ plan, atMs }) => ({
+      atMs,
       plan,
       applying: null,
       lock: null,
       record: {
         kind: plan.kind,
-        intendedAtMs: plan.atMs,
+        intendedAtMs: atMs,
         appliedAtMs: null,
         removedAtMs: null,
         provenRemoved: true,
@@ -45,7 +48,7 @@ export class FaultSchedule {
   /** Starts what is due. */
   poll(): void {
     for (const fault of this.#faults) {
-      if (fault.applying !== null || this.clockMs() < fault.plan.atMs) continue;
+      if (fault.applying !== null || this.clockMs() < fault.atMs) continue;
       fault.applying = this.#apply(fault);
     }
   }

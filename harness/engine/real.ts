@@ -23,6 +23,7 @@ import { plannedUsers, type UserRow } from '../plan/users.js';
 import type { AgentHost } from './agent-host.js';
 import { BudgetWatch } from './budget-watch.js';
 import { billedBy } from './cdrs.js';
+import { EmbeddedFaultLog } from './embedded-faults.js';
 import { FaultSchedule } from './faults.js';
 import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
@@ -49,6 +50,7 @@ interface Platform {
   thread: Thread;
   ring: SnapshotRing;
   metrics: { source: string; instance: string; metric: string }[];
+  faults: EmbeddedFaultLog;
 }
 
 /** Real sockets: agents and the embedded platform in threads of their own, everything on one monotonic clock. */
@@ -118,6 +120,7 @@ function startPlatform(
 ): Platform {
   if (plan.target.kind !== 'embedded') throw new Error('no embedded platform in this plan');
   const telemetry = new SharedArrayBuffer(SnapshotRing.bytes(TELEMETRY_WIDTH, SAMPLE_CAPACITY));
+  const faults = new EmbeddedFaultLog(plan.faults);
   const data = {
     config: plan.target.config,
     addresses,
@@ -129,13 +132,14 @@ function startPlatform(
     planSeed: plan.seed,
     subscribers: join(runDir, SUBSCRIBER_FILE),
     faults: plan.faults,
+    faultBoard: faults.board.shared,
     media: plan.agents.mediaBackend,
     streams: platformStreams(plan, addresses, certificate),
     telemetry,
     telemetryWidth: TELEMETRY_WIDTH,
   };
   const thread = new Thread('platform', { file: '../lab/embedded/worker', from: import.meta.url }, data);
-  return { thread, ring: new SnapshotRing(telemetry, TELEMETRY_WIDTH, SAMPLE_CAPACITY), metrics: [] };
+  return { thread, ring: new SnapshotRing(telemetry, TELEMETRY_WIDTH, SAMPLE_CAPACITY), metrics: [], faults };
 }
 
 export const CDR_FILE = 'cdr.sqlite';
@@ -221,6 +225,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   if (billed !== null) store.addCdrs(billedBy(billed));
   drainTelemetry(platform, store, faults);
   faults.finish();
+  for (const record of platform?.faults.records(t0Us, durationMs) ?? []) store.appendFault(record);
   const load = gatherer.finish(durationMs, Math.min(overAtMs, hangUpAtMs));
   const media = plan.call.media === 'none' ? 'none' : ours.media;
   const generator = gatherer.generator(ours.wire, media, plan.registrations?.phones);

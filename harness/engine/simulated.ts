@@ -11,11 +11,13 @@ import { MemoryCdrStore } from '../lab/embedded/cdr.js';
 import { EmbeddedPlatform } from '../lab/embedded/platform.js';
 import { directoryOf, outagesOf, type RegistrarParts, simulatedParts } from '../lab/embedded/platform-registrar.js';
 import { arrivalInstants } from '../plan/arrivals.js';
+import { occurrences } from '../plan/fault.js';
 import type { RunPlan } from '../plan/types.js';
 import { plannedUsers } from '../plan/users.js';
 import { subSeed } from '../prng.js';
 import { BudgetWatch } from './budget-watch.js';
 import { billedBy } from './cdrs.js';
+import { EmbeddedFaultLog } from './embedded-faults.js';
 import { fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { OutageWatch } from './outage-watch.js';
@@ -45,15 +47,15 @@ export function runSimulated(
 
   const platformWire = world.wire('platform');
   const cdr = new MemoryCdrStore({ nowUs: () => world.nowUs, limit: config.cdr.queueLimit });
-  for (const fault of plan.faults) {
-    const fromUs = t0Us + fault.atMs * 1000;
+  for (const { plan: fault, atMs, forMs } of occurrences(plan.faults)) {
+    const fromUs = t0Us + atMs * 1000;
     if (fault.kind !== 'db-stall') continue;
-    cdr.lockBetween(fromUs, fromUs + fault.forMs * 1000);
+    cdr.lockBetween(fromUs, fromUs + forMs * 1000);
     store.appendFault({
       kind: fault.kind,
-      intendedAtMs: fault.atMs,
-      appliedAtMs: fault.atMs,
-      removedAtMs: fault.atMs + fault.forMs,
+      intendedAtMs: atMs,
+      appliedAtMs: atMs,
+      removedAtMs: atMs + forMs,
       provenRemoved: true,
       note: 'virtual time',
     });
@@ -69,7 +71,9 @@ export function runSimulated(
           ...directoryOf(plan.registrations, plan.seed, users),
           outages: outagesOf(plan.faults, t0Us),
         };
-  const platformOptions = { config, addresses, cdr, seed, maxCalls, t0Us, registrar };
+  const faultLog = new EmbeddedFaultLog(plan.faults);
+  const faults = { plans: plan.faults, board: faultLog.board };
+  const platformOptions = { config, addresses, cdr, seed, maxCalls, t0Us, registrar, faults };
   const platform = new EmbeddedPlatform(platformWire, platformOptions);
   world.add(platform, platformWire);
 
@@ -122,6 +126,7 @@ export function runSimulated(
   const endMs = (world.nowUs - t0Us) / 1000;
   store.addCdrs(billedBy(cdr.rows));
   for (const watch of watches) store.appendFault(watch.finish(endMs));
+  for (const record of faultLog.records(t0Us, endMs)) store.appendFault(record);
   const load = gatherer.finish(endMs);
   const media = plan.call.media === 'rtp' ? 'memory' : 'none';
   return {

@@ -1,6 +1,9 @@
 import { HarnessError } from '../errors.js';
 
-/** Which datagrams: by what they carry. A SIP method ('INVITE'), a response ('180', '2xx'), or one of the words below. */
+/**
+ * Which datagrams: by what they carry. A SIP method ('INVITE': requests, and responses whose CSeq names it), a status
+ * ('180', '2xx'), or one of the words below; several are joined by +.
+ */
 export type PacketFilter = (bytes: Uint8Array, off: number, len: number) => boolean;
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -40,14 +43,27 @@ function one(text: string, where: string): PacketFilter {
   if (Object.hasOwn(WORDS, text)) return WORDS[text]!;
   if (/^[1-6]\d\d$|^[1-6]xx$/.test(text)) return response(text);
   if (/^[A-Z]{3,20}$/.test(text)) {
-    const method = ascii(`${text} `);
-    return (b, o, len) => startsWith(b, o, len, method);
+    const request = ascii(`${text} `);
+    const method = ascii(text);
+    return (b, o, len) =>
+      startsWith(b, o, len, request) || (startsWith(b, o, len, VERSION) && cseqNames(b, o, len, method));
   }
   const words = Object.keys(WORDS).join(', ');
-  throw new HarnessError(
-    'BAD_PLAN',
-    `${where}: only=${text}: must be a SIP method, a status as 180 or 2xx, or ${words}`,
-  );
+  throw new HarnessError('BAD_PLAN', `${where}: ${text}: must be a SIP method, a status as 180 or 2xx, or ${words}`);
+}
+
+/** RFC 3261 20.16: CSeq, colon, number, method. Header names in any case; a folded line is not looked at. */
+function cseqNames(b: Uint8Array, o: number, len: number, method: Uint8Array): boolean {
+  const end = o + len;
+  for (let i = o; i + 6 < end; i++) {
+    if (b[i] !== 0x0a || (b[i + 1]! | 0x20) !== 0x63 || (b[i + 2]! | 0x20) !== 0x73) continue;
+    if ((b[i + 3]! | 0x20) !== 0x65 || (b[i + 4]! | 0x20) !== 0x71) continue;
+    let p = i + 5;
+    // Blanks, the colon and the number: nothing of it is a letter.
+    while (p < end && b[p]! < 0x41 && b[p] !== 0x0d) p++;
+    return startsWith(b, p, end - p, method) && (b[p + method.length] ?? 0x0d) === 0x0d;
+  }
+  return false;
 }
 
 function response(text: string): PacketFilter {

@@ -60,7 +60,8 @@ export class Line {
   readonly #held = new Held();
   readonly #fate = new Fate();
   readonly #waiting: Waiting[] = [];
-  #frozen = 0;
+  /** Datagrams that may wait while nothing leaves; below 0: it flows. */
+  #room = -1;
 
   /** `skip`: bytes of a header of ours in front of each datagram, which no filter sees. */
   constructor(
@@ -80,18 +81,34 @@ export class Line {
     this.#stages.push(stage);
   }
 
+  has(stage: Stage): boolean {
+    return this.#stages.includes(stage);
+  }
+
   remove(stage: Stage): void {
     const at = this.#stages.indexOf(stage);
     if (at >= 0) this.#stages.splice(at, 1);
   }
 
-  /** From now on nothing leaves, and so many wait at most; null: it goes on, and what waits leaves at once. */
-  freeze(limit: number | null, nowUs: number): void {
-    if (limit !== null) this.#frozen = limit;
-    else if (this.#frozen > 0) {
-      this.#frozen = 0;
-      while (this.#held.size > 0) this.#leave(nowUs);
-    }
+  /** Nothing leaves from now on; of what comes, `room` datagrams wait and the others are lost. */
+  freeze(room: number): void {
+    this.#room = room;
+  }
+
+  /** It flows again, and what waits leaves at once. */
+  thaw(nowUs: number): void {
+    this.#room = -1;
+    while (this.#held.size > 0) this.#leave(nowUs);
+  }
+
+  /** What waits is lost. */
+  clear(): void {
+    while (this.#held.size > 0) this.#held.release(this.#held.shift());
+    this.#waiting.length = 0;
+  }
+
+  get isFrozen(): boolean {
+    return this.#room >= 0;
   }
 
   /**
@@ -111,8 +128,8 @@ export class Line {
     w: number,
     nowUs: number,
   ): boolean {
-    if (this.#frozen > 0) {
-      if (this.#held.size < this.#frozen) this.#hold(bytes, off, len, x, y, z, w, Number.POSITIVE_INFINITY);
+    if (this.#room >= 0) {
+      if (this.#held.size < this.#room) this.#hold(bytes, off, len, x, y, z, w, Number.POSITIVE_INFINITY);
       else this.noRoom++;
       return false;
     }
@@ -151,6 +168,7 @@ export class Line {
 
   /** Lets out what is due; the next instant. */
   tick(nowUs: number): number {
+    if (this.#room >= 0) return Number.POSITIVE_INFINITY;
     while (this.#held.firstUs <= nowUs) this.#leave(nowUs);
     return this.#held.firstUs;
   }

@@ -44,6 +44,14 @@ const what = choice('all', {
 });
 const method = text('', { doc: 'only SIP messages of this method (requests and their responses); empty: any' });
 const share = (value: number, doc: string) => number(value, { unit: '%', doc, max: 100 });
+const distribution = choice('uniform', {
+  doc: 'of the jitter; normal and pareto: jitterMs is the standard deviation',
+  choices: ['uniform', 'normal', 'pareto'],
+});
+const order = choice('keep', {
+  doc: 'free: what waits less overtakes; keep: it waits for those before it, and the mean grows',
+  choices: ['keep', 'free'],
+});
 const packets = { direction, what, method };
 const stall = choice('stall', {
   doc: 'bytes stop for ever, come late, or come slowly',
@@ -75,7 +83,9 @@ export const FAULT_KINDS = {
     on: 'nat',
     params: {
       ms: number(80, { unit: 'ms', doc: 'each packet waits this long' }),
-      jitterMs: number(0, { unit: 'ms', doc: 'and uniformly up to this much less or more; the order is kept' }),
+      jitterMs: number(0, { unit: 'ms', doc: 'and up to this much less or more' }),
+      distribution,
+      order,
       ...packets,
     },
   },
@@ -89,7 +99,8 @@ export const FAULT_KINDS = {
     on: 'nat',
     params: {
       percent: share(5, 'of packets that are held back'),
-      ms: number(50, { unit: 'ms', doc: 'for this long' }),
+      gap: integer(3, { unit: 'packets', doc: 'of the same flow that go by meanwhile', min: 1, max: 64 }),
+      ms: number(50, { unit: 'ms', doc: 'and no longer than this' }),
       ...packets,
     },
   },
@@ -119,7 +130,13 @@ export const FAULT_KINDS = {
   'nat-mapping-timeout': {
     summary: 'the router forgets silent UDP sessions too soon',
     on: 'nat',
-    params: { seconds: integer(5, { unit: 's', doc: 'of silence that forget a session', min: 1 }) },
+    params: {
+      seconds: number(5, { unit: 's', doc: 'of silence that forget a session', min: 0.1 }),
+      refresh: choice('both', {
+        doc: 'packets that keep it alive; out: those that come in do not (embedded platform)',
+        choices: ['both', 'out'],
+      }),
+    },
   },
   'nat-port-range': {
     summary: 'the router has few ports to map to',
@@ -223,7 +240,19 @@ export const FAULT_KINDS = {
     on: 'trunk',
     params: { code: integer(503, { doc: 'SIP code that it answers', min: 400, max: 699 }) },
   },
-  'config-reload': { summary: 'its configuration is read anew', on: 'node-1', instant: true, params: {} },
+  'config-reload': {
+    summary: 'its configuration is read anew',
+    on: 'node-1',
+    instant: true,
+    params: {
+      tenants: integer(100, { doc: 'of the embedded platform, read one after the other', min: 1, max: 100_000 }),
+      msPerTenant: number(50, {
+        unit: 'ms',
+        doc: 'that all signalling threads wait for each (embedded platform)',
+        max: 60_000,
+      }),
+    },
+  },
   'dns-failure': {
     summary: 'names are not resolved',
     on: 'edge',

@@ -5,6 +5,7 @@ import { checkArrivals } from './arrivals.js';
 import { parseBudget } from './budget/parse.js';
 import { commandLine } from './command.js';
 import { parseFault, readFault } from './fault.js';
+import { checkEmbeddedFaults } from './fault-embedded.js';
 import { uriHost } from './host.js';
 import { callScenario, type LoadedScenario } from './load.js';
 import { didYouMean } from './nearest.js';
@@ -14,7 +15,7 @@ import { builtSchema, checked, validatePlan, wishesSchema } from './schema.js';
 import { signallingOf } from './signalling.js';
 import { stackTarget } from './stack.js';
 import { KAMAILIO_PORTS, parseTarget } from './target.js';
-import type { MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
+import type { FaultPlan, MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
 import { readUsers } from './users.js';
 import { planWebphones, WEBPHONE_BUDGETS } from './webphones.js';
 
@@ -100,6 +101,7 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
   const target = onStack(options)
     ? stackTarget(options, platformParams, { ...(incident.set as Record<string, ParamValue>), ...cure })
     : targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
+  refuseFaults(faults, target, built.registrations);
   if (target.kind === 'stack' && built.registrations !== undefined) {
     throw new HarnessError('BAD_PLAN', `${where}: its phones register, which they do on the embedded platform only`);
   }
@@ -158,6 +160,20 @@ function refuseCalls(plan: RegistrationPlan | undefined, target: TargetPlan, wor
     const why = workers > 2 ? `${workers} workers, and each wants a phone` : 'phones call each other';
     throw new HarnessError('BAD_PLAN', `${plan.phones} phones: ${why}; set at least ${least}`);
   }
+}
+
+/** What a target has no place for; what a stack cannot do is known when it is up. Throws BAD_PLAN. */
+function refuseFaults(faults: readonly FaultPlan[], target: TargetPlan, phones: RegistrationPlan | undefined): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  if (target.kind === 'sip') {
+    throw new HarnessError(
+      'BAD_PLAN',
+      `--fault ${first.kind}: is done to a platform that we bring up: leave ${target.stack === undefined ? '--target' : `--stack ${target.stack}`} out; a relay in front of a target loses and delays its packets: deadair relay`,
+    );
+  }
+  if (target.kind !== 'embedded') return;
+  checkEmbeddedFaults(faults, target.config, { register: phones !== undefined, called: phones?.called ?? false });
 }
 
 /** Domain of phones in a file that names none, on the embedded platform (RFC 2606). */

@@ -36,6 +36,23 @@ export function isPrivate(ip: number): boolean {
   return ip >>> 24 === 127 && (ip & 255) >= SUBSCRIBERS;
 }
 
+/** Addresses of a part by its role: of the number given, from 1, or with 0 of all. */
+export function partAddresses(at: Addresses): (role: string, number: number) => number[] {
+  const all: Record<string, number[]> = {
+    nat: [at.natPublic, at.gateway.ip],
+    edge: [at.edge.ip],
+    node: at.nodes.map((n) => n.ip),
+    relay: [at.relay],
+    trunk: at.trunks.map((t) => t.ip),
+    registrar: [at.registrar.ip],
+  };
+  const numbered = ['node', 'trunk'];
+  return (role, number) => {
+    const ips = all[role] ?? [];
+    return number > 0 && numbered.includes(role) ? ips.slice(number - 1, number) : ips;
+  };
+}
+
 /** Blocks 0..16383: 127.64.0.0 to 127.127.255.0. */
 export const BLOCKS = 64 * 256;
 

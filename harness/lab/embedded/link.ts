@@ -1,5 +1,5 @@
-import { Line, type Stage } from '../../impair/line.js';
 import type { Actor, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
+import { Line } from '../../impair/line.js';
 
 /** Seen from the part that the link belongs to. */
 export type Way = 'in' | 'out';
@@ -41,10 +41,6 @@ export class Link implements Wire, Actor {
     return way === 'in' ? this.in : this.out;
   }
 
-  add(way: Way, stage: Stage): void {
-    this.line(way).add(stage);
-  }
-
   tick(nowUs: number): number {
     return Math.min(this.in.tick(nowUs), this.out.tick(nowUs));
   }
@@ -53,12 +49,20 @@ export class Link implements Wire, Actor {
     return this.wire.nowUs();
   }
 
+  /** Bound once more, after its process was gone: the same socket, in other hands. */
   bind(ip: number, port: number, sink: Sink): UdpPort {
+    const known = this.#ports.findIndex((p) => p.ip === ip && p.port === port && port !== 0);
+    if (known >= 0) {
+      const { inner } = this.#ports[known]!;
+      this.#ports[known]!.open = false;
+      this.#ports[known] = new LinkPort(this, inner, sink, known);
+      return this.#ports[known]!;
+    }
     const w = this.#ports.length;
     const inner = this.wire.bind(ip, port, (b, off, len, srcIp, srcPort, nowUs) => {
       const flow = ((inner.port << 16) | srcPort) >>> 0;
       if (this.in.pass(b, off, len, flow, srcIp & 255, srcIp, srcIp, srcPort, 0, w, nowUs))
-        sink(b, off, len, srcIp, srcPort, nowUs);
+        this.#ports[w]!.sink(b, off, len, srcIp, srcPort, nowUs);
     });
     const linked = new LinkPort(this, inner, sink, w);
     this.#ports.push(linked);
@@ -88,6 +92,7 @@ export class Link implements Wire, Actor {
 }
 
 class LinkPort implements UdpPort {
+  open = true;
   readonly ip: number;
   readonly port: number;
   readonly tx: Uint8Array;
@@ -105,6 +110,7 @@ class LinkPort implements UdpPort {
     return this.inner.slot();
   }
   commit(len: number, dstIp: number, dstPort: number): void {
+    if (!this.open) return;
     const { link, inner, number } = this;
     const flow = ((this.port << 16) | dstPort) >>> 0;
     const at = inner.slot();
@@ -119,6 +125,7 @@ class LinkPort implements UdpPort {
     return this.inner.drops?.() ?? 0;
   }
   close(): void {
+    this.open = false;
     this.inner.close();
   }
 }

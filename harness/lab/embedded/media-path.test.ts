@@ -45,8 +45,7 @@ test('phones behind a router and a relay hear their peers on real sockets; the e
     publicIp: PUBLIC,
     portMin: 30_000,
     portMax: 30_999,
-    config: { maxSessions: CALLS - 1, idleTimeoutMs: 30_000, linkLoss: 0 },
-    seed: 1,
+    config: { maxSessions: CALLS - 1, idleTimeoutMs: 30_000 },
   });
   const relay = new MediaRelay({
     wire,

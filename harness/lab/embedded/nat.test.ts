@@ -24,7 +24,7 @@ function collect(): { got: Got[]; sink: Sink; mediaSink: MediaSink } {
   return { got, sink, mediaSink: (b, off, len, _port, ip, port, at) => sink(b, off, len, ip, port, at) };
 }
 
-function setup(config: { maxSessions?: number; idleTimeoutMs?: number; linkLoss?: number } = {}) {
+function setup(config: { maxSessions?: number; idleTimeoutMs?: number } = {}) {
   const world = new MemoryWorld({ seed: 1 });
   const wire = world.wire('nat');
   const nat = new Nat({
@@ -34,8 +34,7 @@ function setup(config: { maxSessions?: number; idleTimeoutMs?: number; linkLoss?
     publicIp: PUBLIC,
     portMin: 10_000,
     portMax: 19_999,
-    config: { maxSessions: 100, idleTimeoutMs: 30_000, linkLoss: 0, ...config },
-    seed: 7,
+    config: { maxSessions: 100, idleTimeoutMs: 30_000, ...config },
   });
   world.add(nat, wire);
   const inside = behindGateway(world.wire('phones'), GATEWAY, 1080);
@@ -142,23 +141,4 @@ test('inbound traffic alone keeps a session alive, as conntrack does', () => {
   }
   run(5);
   expect(nat.metrics).toMatchObject({ sessions: 1, expiredTotal: 0 });
-});
-
-test('link loss is random in both directions and the same for the same seed', () => {
-  const once = (): [number, number] => {
-    const { inside, server, serverPort, run } = setup({ linkLoss: 0.1 });
-    const phone = collect();
-    const port = inside.bind(LAN, 5060, phone.sink);
-    for (let n = 0; n < 1_000; n++) port.send(...text('a'), SERVER, 5060);
-    run(5);
-    for (let n = 0; n < 1_000; n++) serverPort.send(...text('b'), PUBLIC, 10_000);
-    run(5);
-    return [server.got.length, phone.got.length];
-  };
-  const [out, back] = once();
-  expect(out).toBeGreaterThan(850);
-  expect(out).toBeLessThan(950);
-  expect(back).toBeGreaterThan(850);
-  expect(back).toBeLessThan(950);
-  expect(once()).toEqual([out, back]);
 });

@@ -1,13 +1,14 @@
 import { Copier } from '../../../agents/wire/copier.js';
 import { isWrapped, putWrap, WRAP_BYTES, wrapIp, wrapPort } from '../../../agents/wire/gateway.js';
 import type { Actor, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
-import type { NatConfig } from '../../plan/types.js';
-import { type Prng, prng, subSeed } from '../../prng.js';
 import { FlowTable } from '../../impair/flow-table.js';
+import type { NatConfig } from '../../plan/types.js';
 import { SessionList } from './session-list.js';
 
 export interface NatOptions {
   wire: Wire;
+  /** The access link, where there is one to speak of; else the subscribers are on `wire` too. */
+  lan?: Wire;
   /** Where subscribers send their wrapped datagrams. */
   gatewayIp: number;
   gatewayPort: number;
@@ -15,9 +16,11 @@ export interface NatOptions {
   publicIp: number;
   portMin: number;
   portMax: number;
-  config: Pick<NatConfig, 'maxSessions' | 'idleTimeoutMs' | 'linkLoss'>;
-  seed: number;
+  config: Pick<NatConfig, 'maxSessions' | 'idleTimeoutMs'>;
 }
+
+/** Public pairs that stay open after their last session: what their peers still send is then seen to meet no session. */
+const DEAD_MAX = 1024;
 
 /** Sessions that one table can hold at most; nf_conntrack_max is 262,144 on a big machine. */
 const SESSIONS_LIMIT = 1 << 20;
@@ -39,9 +42,10 @@ export class Nat implements Actor {
     refusedTotal: 0,
     expiredTotal: 0,
     noSessionTotal: 0,
-    /** No public port was left for a new mapping: our range is too small for the load, not the router's fault. */
+    /** No public port was left for a new mapping. */
     noPortTotal: 0,
-    linkLostTotal: 0,
+    portsUsed: 0,
+    portsMax: 0,
     malformedTotal: 0,
   };
   readonly #lan: UdpPort;
@@ -55,10 +59,8 @@ export class Nat implements Actor {
   readonly #lanPort = new Uint16Array(65_536);
   /** Sessions of each public port; 0 = not mapped. */
   readonly #uses = new Int32Array(65_536);
-  readonly #idleUs: number;
-  readonly #linkLoss: number;
-  readonly #outChance: Prng;
-  readonly #inChance: Prng;
+  #idleUs: number;
+  readonly #dead: number[] = [];
   readonly #outCopier = new Copier();
   readonly #inCopier = new Copier();
 
@@ -70,14 +72,30 @@ export class Nat implements Actor {
     this.#sessions = new FlowTable(limit);
     this.#mappings = new FlowTable(65_536);
     this.#idleUs = config.idleTimeoutMs * 1000;
-    this.#linkLoss = config.linkLoss;
-    this.#outChance = prng(subSeed(options.seed, 'nat link out'));
-    this.#inChance = prng(subSeed(options.seed, 'nat link in'));
-    this.#lan = wire.bind(options.gatewayIp, options.gatewayPort, this.#fromLan);
+    this.metrics.portsMax = options.portMax - options.portMin + 1;
+    this.#lan = (options.lan ?? wire).bind(options.gatewayIp, options.gatewayPort, this.#fromLan);
     this.#public = wire.openMedia(
       { ip: options.publicIp, portMin: options.portMin, portMax: options.portMax },
       this.#fromPublic,
     );
+  }
+
+  /** Flows that the table takes from now on; those that are in it stay. At most what it was made for. */
+  setLimit(sessions: number): void {
+    this.metrics.sessionsMax = Math.min(sessions, this.#sessions.limit);
+  }
+  get idleTimeoutMs(): number {
+    return this.#idleUs / 1000;
+  }
+  set idleTimeoutMs(ms: number) {
+    this.#idleUs = ms * 1000;
+  }
+  /** 1: a packet that comes in keeps its session alive, as those that go out do (RFC 4787 4.3); 0: it does not. */
+  inboundRefresh = 1;
+
+  /** Public ports that new mappings may take from now on; those in use stay. */
+  setPorts(ports: number): void {
+    this.metrics.portsMax = ports;
   }
 
   /** Removes idle sessions; the next to go idle is the next deadline. */
@@ -95,10 +113,6 @@ export class Nat implements Actor {
   readonly #fromLan: Sink = (b, off, len, srcIp, srcPort, nowUs) => {
     if (!isWrapped(b, off, len)) {
       this.metrics.malformedTotal++;
-      return;
-    }
-    if (this.#linkLoss > 0 && this.#outChance.next() < this.#linkLoss) {
-      this.metrics.linkLostTotal++;
       return;
     }
     this.#expire(nowUs);
@@ -136,11 +150,7 @@ export class Nat implements Actor {
       this.metrics.noSessionTotal++;
       return;
     }
-    this.#list.touch(session, nowUs);
-    if (this.#linkLoss > 0 && this.#inChance.next() < this.#linkLoss) {
-      this.metrics.linkLostTotal++;
-      return;
-    }
+    if (this.inboundRefresh === 1) this.#list.touch(session, nowUs);
     const tx = this.#lan.tx;
     const to = this.#lan.slot();
     putWrap(tx, to, srcIp, srcPort);
@@ -154,14 +164,23 @@ export class Nat implements Actor {
     let port: number;
     if (sibling >= 0) port = sibling ^ 1;
     else {
-      const even = this.#public.openPair();
+      const even = this.metrics.portsUsed + 2 > this.metrics.portsMax ? 0 : this.#openPair();
       if (even === 0) return -1;
+      this.metrics.portsUsed += 2;
       port = even + (lanPort & 1);
     }
     this.#lanIp[port] = lanIp;
     this.#lanPort[port] = lanPort;
     this.#mappings.add(lanIp, lanPort, port);
     return port;
+  }
+
+  /** The one that was given back longest ago, when there is no other; 0: none. */
+  #openPair(): number {
+    const even = this.#public.openPair();
+    if (even !== 0 || this.#dead.length === 0) return even;
+    this.#public.closePair(this.#dead.shift()!);
+    return this.#public.openPair();
   }
 
   #expire(nowUs: number): void {
@@ -175,7 +194,10 @@ export class Nat implements Actor {
       this.metrics.sessions = list.size;
       if (--this.#uses[port]! > 0) continue;
       this.#mappings.delete(this.#lanIp[port]!, this.#lanPort[port]!);
-      if (this.#uses[port ^ 1] === 0) this.#public.closePair(port & ~1);
+      if (this.#uses[port ^ 1] !== 0) continue;
+      this.metrics.portsUsed -= 2;
+      this.#dead.push(port & ~1);
+      if (this.#dead.length > DEAD_MAX) this.#public.closePair(this.#dead.shift()!);
     }
   }
 }

@@ -366,6 +366,12 @@ export class PbxNode extends QuietUser {
     });
   }
 
+  /** Its process is gone without a word to anybody: what comes of it later finds no call, and a closed port. */
+  abandon(): void {
+    this.threads.block();
+    for (let c = 0; c < this.#calls.length; c++) if (this.#calls[c] !== undefined) this.#release(c);
+  }
+
   #release(c: number): void {
     const call = this.#calls[c]!;
     if (call.state === FREE) return;

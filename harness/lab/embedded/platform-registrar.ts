@@ -112,7 +112,7 @@ export function registrarMetrics(registrar: Registrar, config: RegistrarConfig):
     threads_busy: (m) => m.threadsBusy,
     threads_max: () => config.threads,
     inbox_depth: (m) => m.inboxDepth,
-    inbox_max: () => registrar.inboxLimit,
+    inbox_max: () => registrar.threads.inboxLimit,
     inbox_dropped_total: (m) => m.inboxDroppedTotal,
     socket_dropped_total: (m) => m.socketDropsTotal,
     transactions_full_total: (m) => m.transactionsFullTotal,

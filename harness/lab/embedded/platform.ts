@@ -1,13 +1,17 @@
+import { WRAP_BYTES } from '../../../agents/wire/gateway.js';
 import type { Actor, Wire } from '../../../agents/wire/types.js';
-import type { EmbeddedConfig } from '../../plan/types.js';
+import type { EmbeddedConfig, FaultPlan } from '../../plan/types.js';
 import { subSeed } from '../../prng.js';
-import { type Addresses, isPrivate } from './addresses.js';
+import { type Addresses, isPrivate, partAddresses } from './addresses.js';
 import { CdrBrake, type CdrStore } from './cdr.js';
 import { CpuQuota } from './cpu-quota.js';
 import { Edge } from './edge.js';
+import type { FaultBoard } from './fault-board.js';
+import { FaultTimeline } from './faults.js';
 import { Home, type HomeOptions } from './home.js';
+import { accessLoss, Links } from './links.js';
 import { Nat } from './nat.js';
-import { PbxNode } from './node.js';
+import { NodeHost } from './node-host.js';
 import { homeMetrics, openRegistrar, type RegistrarParts, registrarMetrics } from './platform-registrar.js';
 import { MediaRelay } from './relay.js';
 import { TenantCaps } from './tenant-caps.js';
@@ -25,6 +29,8 @@ export interface PlatformOptions {
   t0Us: number;
   /** With a registrar in the configuration. */
   registrar?: RegistrarParts | null;
+  /** What is done to it, and where it says what became of that. */
+  faults?: { plans: readonly FaultPlan[]; board: FaultBoard };
 }
 
 /** One number that the platform tells of itself; see TELEMETRY in collect/schema. */
@@ -50,20 +56,25 @@ export class EmbeddedPlatform implements Actor {
 
   constructor(wire: Wire, options: PlatformOptions) {
     const { config, addresses: at, cdr, seed } = options;
+    const plans = options.faults?.plans ?? [];
+    const links = new Links(wire, plans, { node: at.nodes.length, trunk: at.trunks.length });
+    const lossy = config.nat.enabled && config.nat.linkLoss > 0;
+    const lan = links.wire('nat-1', WRAP_BYTES, lossy);
+    if (lossy) accessLoss(links, config.nat.linkLoss, seed);
     const nat = config.nat.enabled
       ? new Nat({
           wire,
+          lan,
           gatewayIp: at.gateway.ip,
           gatewayPort: at.gateway.port,
           publicIp: at.natPublic,
           portMin: PORT_MIN,
           portMax: PORT_MAX,
           config: config.nat,
-          seed: subSeed(seed, 'nat'),
         })
       : null;
     const relay = new MediaRelay({
-      wire,
+      wire: links.wire('relay-1'),
       ip: at.relay,
       portMin: PORT_MIN,
       ports: config.relay.ports,
@@ -75,28 +86,36 @@ export class EmbeddedPlatform implements Actor {
     const brake = new CdrBrake(cdr, config.cdr.queueLimit, config.cdr.onFull === 'stop');
     const nodes = at.nodes.map(
       (where, i) =>
-        new PbxNode(wire, {
-          ...config.node,
-          ...where,
-          number: i + 1,
-          maxCalls: options.maxCalls,
-          trunks: at.trunks,
-          relay,
-          onExhausted: config.relay.onExhausted,
-          cdr,
-          cdrInline: config.cdr.mode === 'inline',
-          pacer,
-          caps,
-          isDeaf: () => brake.isOn,
-          salt: subSeed(seed, `node-${i}`) & 0xffff,
-          t0Us: options.t0Us,
-        }),
+        new NodeHost(
+          links.wire(`node-${i + 1}`),
+          {
+            ...config.node,
+            ...where,
+            number: i + 1,
+            maxCalls: options.maxCalls,
+            trunks: at.trunks,
+            relay,
+            onExhausted: config.relay.onExhausted,
+            cdr,
+            cdrInline: config.cdr.mode === 'inline',
+            pacer,
+            caps,
+            isDeaf: () => brake.isOn,
+            salt: subSeed(seed, `node-${i}`) & 0xffff,
+            t0Us: options.t0Us,
+          },
+          links.get(`node-${i + 1}`),
+        ),
     );
-    const edge = new Edge(wire, { ...at.edge, nodes: at.nodes, ...config.edge }, options.streams ?? null);
+    const edge = new Edge(
+      links.wire('edge-1'),
+      { ...at.edge, nodes: at.nodes, ...config.edge },
+      options.streams ?? null,
+    );
     const registrar =
       config.registrar !== undefined && options.registrar
         ? openRegistrar(
-            options.streams ?? wire,
+            options.streams ?? links.wire('registrar-1'),
             config.registrar,
             at.registrar,
             options.registrar,
@@ -113,11 +132,17 @@ export class EmbeddedPlatform implements Actor {
     const trunks = (isHome ? [] : at.trunks).map(
       (where, i) =>
         new Trunk(
-          wire,
+          links.wire(`trunk-${i + 1}`),
           { ...config.trunks[i]!, ...where, calleeIp: at.callees.ip, calleePort: at.callees.port },
           subSeed(seed, `trunk-${i}`) & 0xffff,
         ),
     );
+    if (options.faults !== undefined) {
+      const parts = { nat, relay, nodes, trunks, registrar, links: links.all, addressesOf: partAddresses(at) };
+      this.#actors.push(new FaultTimeline(plans, parts, seed, options.t0Us, options.faults.board));
+    }
+    // What they let out now is dealt with in this very turn.
+    this.#actors.push(...links.all.values());
     if (nat !== null) this.#actors.push(nat);
     this.#actors.push(relay, ...nodes, ...trunks, ...homes, { tick: (nowUs) => pacer.tick(nowUs) });
     // Last: the others may have written rows in this very turn.
@@ -132,19 +157,30 @@ export class EmbeddedPlatform implements Actor {
       add('nat', 'nat-1', 'refused_total', () => nat.metrics.refusedTotal);
       add('nat', 'nat-1', 'expired_total', () => nat.metrics.expiredTotal);
       add('nat', 'nat-1', 'no_session_total', () => nat.metrics.noSessionTotal);
+      add('nat', 'nat-1', 'idle_timeout_ms', () => nat.idleTimeoutMs);
+      add('nat', 'nat-1', 'ports_used', () => nat.metrics.portsUsed);
+      add('nat', 'nat-1', 'ports_max', () => nat.metrics.portsMax);
+      add('nat', 'nat-1', 'no_port_total', () => nat.metrics.noPortTotal);
     }
     add('edge', 'edge-1', 'requests_total', () => edge.requestsTotal);
     add('edge', 'edge-1', 'no_node_total', () => edge.noNodeTotal);
     add('edge', 'edge-1', 'stray_in_dialog_total', () => edge.strayInDialogTotal + sum(nodes, (n) => n.strayTotal));
     add('edge', 'edge-1', 'capped_total', () => caps.cappedTotal);
-    nodes.forEach((node, i) => {
+    nodes.forEach((host, i) => {
       const name = `node-${i + 1}`;
-      add('node', name, 'calls', () => node.calls);
-      add('node', name, 'threads_busy', () => node.threads.busy);
-      add('node', name, 'threads_max', () => node.threads.threads);
-      add('node', name, 'inbox_depth', () => node.threads.depth);
-      add('node', name, 'inbox_dropped_total', () => node.threads.droppedTotal);
-      add('node', name, 'rtp_timeout_total', () => node.rtpTimeoutTotal);
+      // Whoever asks a process that does not run gets no answer.
+      const ask = (metric: string, read: () => number): void =>
+        add('node', name, metric, () => (host.isUp ? read() : Number.NaN));
+      add('node', name, 'up', () => (host.isUp ? 1 : 0));
+      ask('calls', () => host.node.calls);
+      ask('threads_busy', () => host.node.threads.taken);
+      ask('threads_max', () => host.node.threads.threads);
+      ask('inbox_depth', () => host.node.threads.depth);
+      ask('inbox_dropped_total', () => host.inboxDroppedTotal);
+      ask('rtp_timeout_total', () => host.rtpTimeoutTotal);
+      ask('reloading', () => (host.isReloading ? 1 : 0));
+      ask('reloads_total', () => host.reloadsTotal);
+      ask('starts_total', () => host.startsTotal);
     });
     add('relay', 'relay-1', 'ports_used', () => relay.metrics.portsUsed);
     add('relay', 'relay-1', 'ports_max', () => relay.metrics.portsMax);
@@ -155,9 +191,9 @@ export class EmbeddedPlatform implements Actor {
     add('relay', 'relay-1', 'unanchored_total', () => sum(nodes, (n) => n.unanchoredTotal));
     at.trunks.forEach((_, i) => {
       const name = `trunk-${i + 1}`;
-      add('trunk', name, 'calls', () => sum(nodes, (n) => n.views[i]!.calls));
-      add('trunk', name, 'attempts_total', () => sum(nodes, (n) => n.views[i]!.attemptsTotal));
-      add('trunk', name, 'rejected_total', () => sum(nodes, (n) => n.views[i]!.rejectedTotal));
+      add('trunk', name, 'calls', () => sum(nodes, (n) => n.node.views[i]!.calls));
+      add('trunk', name, 'attempts_total', () => sum(nodes, (n) => n.attemptsTotal(i)));
+      add('trunk', name, 'rejected_total', () => sum(nodes, (n) => n.rejectedTotal(i)));
     });
     add('trunk', 'pacer', 'queue_depth', () => pacer.depth);
     add('cdr', 'cdr-1', 'pending', () => cdr.metrics.pending);

@@ -72,6 +72,8 @@ export const REGISTRAR_DEFAULTS = {
 const STREAM_INBOX = 65_536;
 /** What the kernel charges a socket for a REGISTER: an skb of 1,280 bytes without credentials, 2,304 with. */
 const DATAGRAM_COST = 1_792;
+/** Datagrams that a socket's receive buffer holds. */
+export const datagramsOf = (bytes: number): number => Math.max(1, Math.floor(bytes / DATAGRAM_COST));
 
 export class RegistrarMetrics {
   registersTotal = 0;
@@ -179,7 +181,7 @@ export class Registrar extends QuietUser implements Actor {
   /** A stream drops nothing: what is not read waits at the phone. One request for each connection, and those of late. */
   get inboxLimit(): number {
     if (this.#wire.kind === 'stream') return STREAM_INBOX;
-    return Math.max(1, Math.floor(this.#o.receiveBufferBytes / DATAGRAM_COST));
+    return datagramsOf(this.#o.receiveBufferBytes);
   }
   get port(): number {
     return this.#stack.port.port;
@@ -193,7 +195,7 @@ export class Registrar extends QuietUser implements Actor {
     m.transactionsFullTotal = values[COUNTER_INDEX.transactionsFull]!;
     m.bindings = this.#location.bindings;
     m.expiredTotal = this.#location.expiredTotal;
-    m.threadsBusy = this.threads.busy;
+    m.threadsBusy = this.threads.taken;
     m.inboxDepth = this.threads.depth;
     m.inboxDroppedTotal = this.threads.droppedTotal;
     m.dbPending = this.#o.db?.metrics.pending ?? 0;

@@ -74,7 +74,8 @@ export class MediaRelay implements Actor {
 
   /** Four ports, or null when the pool (or the system) has no more. Freed ports go to the back of the wire's queue. */
   allocate(): RelaySession | null {
-    const a = this.#media.openPair();
+    const full = this.metrics.portsUsed + PORTS_PER_CALL > this.metrics.portsMax;
+    const a = full ? 0 : this.#media.openPair();
     const b = a === 0 ? 0 : this.#media.openPair();
     if (b === 0) {
       if (a !== 0) this.#media.closePair(a);
@@ -87,6 +88,11 @@ export class MediaRelay implements Actor {
     }
     this.metrics.portsUsed += PORTS_PER_CALL;
     return new RelaySession(this, a, b);
+  }
+
+  /** Ports of the pool from now on; those in use stay. */
+  setPorts(ports: number): void {
+    this.metrics.portsMax = ports;
   }
 
   /** What waited for the quota's next period. */

@@ -10,14 +10,16 @@ interface Waiting {
 }
 
 export class ThreadPool {
+  /** Threads that wait for the database. */
   busy = 0;
   droppedTotal = 0;
+  #blocked = false;
   readonly #inbox: Waiting[] = [];
   #head = 0;
 
   constructor(
     readonly threads: number,
-    private readonly inboxLimit: number,
+    public inboxLimit: number,
     private readonly handle: (bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number) => void,
   ) {}
 
@@ -25,8 +27,28 @@ export class ThreadPool {
     return this.#inbox.length - this.#head;
   }
 
+  /** Threads that take nothing. */
+  get taken(): number {
+    return this.#blocked ? this.threads : this.busy;
+  }
+
+  /** All threads wait for one thing: what comes lies in the queue. */
+  block(): void {
+    this.#blocked = true;
+  }
+
+  unblock(): void {
+    this.#blocked = false;
+    this.#serve(Number.POSITIVE_INFINITY);
+  }
+
+  /** Between two waits for that thing each thread takes one datagram. */
+  serveOnce(): void {
+    this.#serve(this.threads);
+  }
+
   receive(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number): void {
-    if (this.busy < this.threads && this.depth === 0) {
+    if (!this.#blocked && this.busy < this.threads && this.depth === 0) {
       this.handle(bytes, off, len, srcIp, srcPort);
       return;
     }
@@ -44,7 +66,11 @@ export class ThreadPool {
 
   release(): void {
     this.busy--;
-    while (this.busy < this.threads && this.depth > 0) {
+    if (!this.#blocked) this.#serve(Number.POSITIVE_INFINITY);
+  }
+
+  #serve(most: number): void {
+    for (let n = 0; n < most && this.busy < this.threads && this.depth > 0; n++) {
       const next = this.#inbox[this.#head++]!;
       if (this.#head > 256 && this.#head * 2 > this.#inbox.length) {
         this.#inbox.splice(0, this.#head);

@@ -31,8 +31,12 @@ export class Trunk extends QuietUser {
   /** Call-IDs of the calls that hold a channel. */
   readonly #calls = new Map<string, { up: boolean }>();
   /** Instants of the last `cps` accepted INVITEs, a ring. */
-  readonly #accepted: Float64Array;
+  #accepted = new Float64Array(1);
   #acceptedCount = 0;
+  #cps = 0;
+  channels: number;
+  /** Every call is refused with this code; 0: none for that reason. */
+  rejectWith = 0;
 
   constructor(
     wire: Wire,
@@ -40,13 +44,24 @@ export class Trunk extends QuietUser {
     salt: number,
   ) {
     super();
-    this.#accepted = new Float64Array(Math.max(1, o.cps)).fill(Number.NEGATIVE_INFINITY);
+    this.cps = o.cps;
+    this.channels = o.channels;
     this.#recordRoute = ascii(`Record-Route: <sip:${ipToString(o.ip)}:${o.port};lr>\r\n`);
     const limits = { clientTransactions: 16, serverTransactions: 16384, messages: 16384 };
     this.#stack = new SipStack(this, new Counters(), limits, salt, wire.nowUs());
     this.#stack.port = wire.bind(o.ip, o.port, (bytes, off, len, srcIp, srcPort, nowUs) =>
       this.#receive(bytes, off, len, srcIp, srcPort, nowUs),
     );
+  }
+
+  get cps(): number {
+    return this.#cps;
+  }
+  /** Its count begins anew. */
+  set cps(cps: number) {
+    this.#cps = cps;
+    this.#accepted = new Float64Array(Math.max(1, cps)).fill(Number.NEGATIVE_INFINITY);
+    this.#acceptedCount = 0;
   }
 
   get calls(): number {
@@ -90,11 +105,11 @@ export class Trunk extends QuietUser {
   #newCall(bytes: Uint8Array, off: number, len: number, srcIp: number, srcPort: number, nowUs: number): void {
     const { msg, server } = this.#stack;
     const refused = server.match(msg, METHOD.INVITE) >= 0;
-    const { cps, channels } = this.o;
+    const { cps, channels, rejectWith } = this;
     const oldest = this.#accepted[this.#acceptedCount % this.#accepted.length]!;
     const congested = cps > 0 && nowUs - oldest < 1_000_000;
-    if (refused || congested || (channels > 0 && this.#calls.size >= channels)) {
-      this.#reason = congested ? CONGESTION : NO_CIRCUIT;
+    if (refused || rejectWith > 0 || congested || (channels > 0 && this.#calls.size >= channels)) {
+      this.#reason = rejectWith > 0 ? null : congested ? CONGESTION : NO_CIRCUIT;
       this.#stack.receive(bytes, off, len, srcIp, srcPort, nowUs); // to onRequest, or a repeat of our 503
       return;
     }
@@ -103,10 +118,10 @@ export class Trunk extends QuietUser {
     this.#forward(srcIp, srcPort);
   }
 
-  #reason: Uint8Array = CONGESTION;
+  #reason: Uint8Array | null = CONGESTION;
 
   onRequest(_msg: SipMessage, tx: number, srcIp: number, srcPort: number, nowUs: number): void {
-    this.#stack.reply(tx, 503, srcIp, srcPort, TAG, this.#reason, nowUs);
+    this.#stack.reply(tx, this.rejectWith || 503, srcIp, srcPort, TAG, this.#reason, nowUs);
   }
 
   #forward(srcIp: number, srcPort: number): void {

@@ -9,6 +9,7 @@ import type { Addresses } from './addresses.js';
 import { SqliteCdrStore } from './cdr-sqlite.js';
 import { CredentialCache } from './credentials.js';
 import { SqliteCredentials } from './credentials-sqlite.js';
+import { FaultBoard } from './fault-board.js';
 import { EmbeddedPlatform } from './platform.js';
 import { credentialsOf, directoryOf, outagesOf, QUERY_LIMIT, type RegistrarParts } from './platform-registrar.js';
 import { SAMPLE_CAPACITY, SAMPLE_US } from './worker-limits.js';
@@ -27,6 +28,7 @@ export interface PlatformData {
   /** The subscriber database. */
   subscribers: string;
   faults: FaultPlan[];
+  faultBoard: SharedArrayBuffer;
   control: SharedArrayBuffer;
   media: MediaWish;
   /** What phones reach it over, where it is no UDP. */
@@ -51,7 +53,10 @@ await hostActors(
     const nowUs = (): number => wire.nowUs();
     const cdr = SqliteCdrStore.open({ file: data.file, limit: config.cdr.queueLimit, nowUs });
     const registrar = registrarParts(nowUs, t0Us);
-    const platform = new EmbeddedPlatform(wire, { config, addresses, cdr, seed, maxCalls, t0Us, registrar, streams });
+    const faults = { plans: data.faults, board: new FaultBoard(data.faultBoard) };
+    const platform = new EmbeddedPlatform(wire, {
+      ...{ config, addresses, cdr, seed, maxCalls, t0Us, registrar, streams, faults },
+    });
     const ring = new SnapshotRing(data.telemetry, data.telemetryWidth, SAMPLE_CAPACITY);
     let next = t0Us;
     return {
