@@ -191,7 +191,7 @@ describe('refused, with one line', () => {
     return () => play([text], change);
   };
   it.each([
-    ['cpu-limit@1s+1s', /--fault cpu-limit: it is done to stacks in Docker only/],
+    ['cpu-limit@1s+1s', /--fault cpu-limit: is not done to the embedded platform, which has packet-loss, delay/],
     ['node-kill@1s+1s,on=node-3', /node-3: there are 2 of them/],
     ['node-kill@1s+1s,on=relay', /on=relay: on the embedded platform it is done to node/],
     ['partition@1s+1s,on=node-1,peer=mars', /mars: the embedded platform has nat, edge, node/],

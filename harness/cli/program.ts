@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.js';
 import { addInit } from './init.js';
 import { tell } from './output.js';
 import { addQuery } from './query.js';
+import { addRelay } from './relay.js';
 import { addRun } from './run.js';
 import { addScenarios } from './scenarios.js';
 import { addScore } from './score.js';
@@ -35,7 +36,7 @@ export function buildProgram(): Command {
             .replace(/\s*\n\s*/g, ' '),
         ),
     });
-  for (const add of [
+  const commands = [
     addRun,
     addDemo,
     addAutopsy,
@@ -47,8 +48,9 @@ export function buildProgram(): Command {
     addDoctor,
     addStack,
     addUas,
-  ])
-    add(program);
+    addRelay,
+  ];
+  for (const add of commands) add(program);
   return program;
 }
 

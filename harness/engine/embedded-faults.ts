@@ -15,7 +15,7 @@ export class EmbeddedFaultLog {
 
   /** When the platform is gone, at `endMs` of the run's clock. */
   records(t0Us: number, endMs: number): FaultRecord[] {
-    return embeddedOccurrences(this.#plans).map(({ plan, atMs }, i) => {
+    return embeddedOccurrences(this.#plans).map(({ id, plan, atMs, forMs }, i) => {
       const { appliedAtUs, removedAtUs, clear, seen, hit } = this.board.read(i);
       const ms = (us: number): number => (us - t0Us) / 1000;
       const never = Number.isNaN(appliedAtUs);
@@ -24,13 +24,15 @@ export class EmbeddedFaultLog {
       const over = never || clear || Number.isNaN(removedAtUs);
       return {
         kind: plan.kind,
+        ...{ id, on: plan.on, backend: 'embedded' },
         intendedAtMs: atMs,
+        intendedForMs: forMs,
         appliedAtMs: never ? null : ms(appliedAtUs),
         removedAtMs: never ? null : Number.isNaN(removedAtUs) ? endMs : ms(removedAtUs),
         provenRemoved: over,
         note: never
           ? 'never applied: the run ended before'
-          : `${plan.on}: ${Number.isNaN(removedAtUs) ? 'the run ended before it did, and the platform with it' : 'its part was seen to be as before'}${packets}`,
+          : `${Number.isNaN(removedAtUs) ? 'the run ended before it did, and the platform with it' : 'its part was seen to be as before'}${packets}`,
       };
     });
   }

@@ -56,7 +56,10 @@ export function checkEmbeddedFaults(
   for (const { kind, on, params, backend } of faults) {
     const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', `--fault ${kind}: ${why}`);
     const roles = EMBEDDED_FAULTS[kind];
-    if (roles === undefined) throw bad('it is done to stacks in Docker only, with --stack');
+    if (roles === undefined)
+      throw bad(
+        `is not done to the embedded platform, which has ${Object.keys(EMBEDDED_FAULTS).join(', ')}; name a stack with --stack`,
+      );
     if (backend !== undefined && backend !== 'embedded')
       throw bad(`backend=${backend}: the embedded platform does its faults itself; leave backend out`);
     const look = (name: string): void => {

@@ -139,6 +139,18 @@ describe('one line for', () => {
       '--incident db-stall: its fault (db-stall) is done to the embedded platform only; leave --stack out',
     ],
     [
+      'a fault that the embedded platform does not have',
+      { fault: ['cpu-limit@1s+1s'] },
+      'BAD_PLAN',
+      '--fault cpu-limit: is not done to the embedded platform, which has packet-loss, delay, jitter, reorder, duplicate, bandwidth, partition, one-way-partition, nat-table-limit, nat-mapping-timeout, nat-port-range, rtp-port-exhaustion, db-stall, udp-receive-buffer, node-pause, node-kill, node-restart, config-reload, trunk-cps-limit, trunk-channel-limit, trunk-reject, registrar-outage; name a stack with --stack',
+    ],
+    [
+      'a fault at a target that is not ours',
+      { fault: ['db-stall@1s+1s'], target: 'sip:127.0.0.1' },
+      'BAD_PLAN',
+      '--fault db-stall: is done to a platform that we bring up: leave --target out; a relay in front of a target loses and delays its packets: deadair relay',
+    ],
+    [
       'an incident that stacks cannot have',
       { stack: 'naive', incident: 'packet-loss' },
       'BAD_PLAN',
