@@ -46,10 +46,11 @@ export function addRelay(program: Command): void {
 }
 
 async function relay(flags: RelayFlags): Promise<void> {
-  const [{ relayUdp }, { parseFault }, { authorise, ipv4Of }] = await Promise.all([
+  const [{ relayUdp }, { parseFault }, { authorise }, { ipv4Of }] = await Promise.all([
     import('../impair/udp-relay.js'),
     import('../plan/fault.js'),
     import('../plan/target.js'),
+    import('../plan/host.js'),
   ]);
   const address = (option: string, text: string, leastPort: number): { host: string; port: number } => {
     const bad = (why: string): HarnessError => new HarnessError('BAD_PLAN', `${option} ${text}: ${why}`);
