@@ -11,6 +11,7 @@ const CLIENTS_MAX = 1024;
 /** A client that says nothing and is told nothing for this long is forgotten. */
 const IDLE_US = 60_000_000;
 const SWEEP_MS = 5_000;
+const SOON_US = 300;
 /** Room in the kernel for bursts, where it gives that much. */
 const BUFFER_BYTES = 4 << 20;
 
@@ -87,16 +88,18 @@ export function relayUdp(plan: RelayPlan): Promise<RelayReport> {
 
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
+    let soon: NodeJS.Immediate | undefined;
     let ended = false;
     const turn = (): void => {
       if (ended) return;
       clearTimeout(timer);
+      clearImmediate(soon);
       const nowUs = monotonicUs();
       const due = Math.min(clock.tick(nowUs), inward.tick(nowUs), outward.tick(nowUs));
       const waitUs = due - monotonicUs();
-      // A timer is late by up to a millisecond, never early: the last one is waited for in turns of the event loop.
-      if (waitUs < 1_500) setImmediate(turn);
-      else timer = setTimeout(turn, Math.min(waitUs / 1000 - 1, SWEEP_MS));
+      // A timer is late by up to a millisecond, and never early: what is due sooner waits for the next turn of the event loop.
+      if (waitUs < SOON_US) soon = setImmediate(turn);
+      else timer = setTimeout(turn, Math.min(waitUs / 1000, SWEEP_MS));
     };
     const take = (line: Line, client: Client, message: Buffer, nowUs: number): void => {
       client.lastUs = nowUs;
@@ -131,6 +134,7 @@ export function relayUdp(plan: RelayPlan): Promise<RelayReport> {
       ended = true;
       clock.end(monotonicUs());
       clearTimeout(timer);
+      clearImmediate(soon);
       clearTimeout(limit);
       clearInterval(sweep);
       plan.signal.removeEventListener('abort', finish);
