@@ -6,11 +6,11 @@ import { EMPTY_BODY, statusLine } from '../../../agents/sip/respond.js';
 import { SdpView } from '../../../agents/sip/sdp.js';
 import { SipStack } from '../../../agents/sip/stack.js';
 import { slotOfTag } from '../../../agents/sip/tag.js';
-import { ascii, writeBytes } from '../../../agents/sip/text.js';
+import { writeBytes } from '../../../agents/sip/text.js';
 import { IndexPool } from '../../../agents/sip/timers.js';
 import { UriView } from '../../../agents/sip/uri.js';
 import { QuietUser } from '../../../agents/sip/user.js';
-import { ipToString, type Wire } from '../../../agents/wire/types.js';
+import type { Wire } from '../../../agents/wire/types.js';
 import {
   A,
   answerEmpty,
@@ -33,13 +33,8 @@ import {
   writeTrunkInvite,
 } from './call.js';
 import { MidCall } from './mid-call.js';
-import type { NodeOptions } from './node-options.js';
+import { contactOf, type NodeOptions, REASON, TAG } from './node-options.js';
 import { ThreadPool } from './threads.js';
-
-const RTP_TIMEOUT = ascii('Reason: Q.850;cause=44;text="RTP timeout"\r\n');
-const NO_RESOURCE = ascii('Reason: Q.850;cause=47;text="Resource unavailable"\r\n');
-const TENANT_FULL = ascii('Reason: Q.850;cause=17;text="Tenant call limit"\r\n');
-const TAG = ascii('pbx');
 
 /**
  * A PBX node: a back-to-back user agent (RFC 7092) between the edge and the trunks. Media goes through the relay. A call
@@ -87,7 +82,7 @@ export class PbxNode extends QuietUser {
       if (options.isDeaf()) this.threads.droppedTotal++;
       else this.threads.receive(bytes, off, len, srcIp, srcPort);
     });
-    this.#contact = ascii(`Contact: <sip:pbx@${ipToString(options.ip)}:${options.port}>\r\nServer: embedded-pbx\r\n`);
+    this.#contact = contactOf(options);
     this.#legs = new InDialog(this.#stack, n * 2, options.salt & 0xffff);
     this.#mid = new MidCall(this.#stack, this.#legs, this.#contact);
   }
@@ -113,8 +108,8 @@ export class PbxNode extends QuietUser {
       // A refused INVITE takes a number and leaves no call.
       if (call === undefined || call.state !== UP || quietUs(call, nowUs) < this.#o.rtpTimeoutMs * 1000) continue;
       this.rtpTimeoutTotal++;
-      this.#bye(c, A, RTP_TIMEOUT);
-      this.#bye(c, B, RTP_TIMEOUT);
+      this.#bye(c, A, REASON.RTP_TIMEOUT);
+      this.#bye(c, B, REASON.RTP_TIMEOUT);
       this.#finish(c, 200, null);
     }
   }
@@ -176,7 +171,7 @@ export class PbxNode extends QuietUser {
       if (!full) o.caps.give(caller.site);
       relay?.release();
       this.#pool.give(c);
-      const [status, reason] = full ? [486, TENANT_FULL] : refused ? [503, NO_RESOURCE] : [400, null];
+      const [status, reason] = full ? [486, REASON.TENANT_FULL] : refused ? [503, REASON.NO_RESOURCE] : [400, null];
       this.#stack.reply(tx, status, srcIp, srcPort, tag, reason, nowUs);
       return;
     }
