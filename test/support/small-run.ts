@@ -1,5 +1,6 @@
 import type { LegStore } from '../../agents/store.js';
 import type { Impairments } from '../../agents/wire/memory.js';
+import type { CdrRecord } from '../../harness/collect/cdrs.js';
 import type { Leg } from '../../harness/collect/legs.js';
 import type { Registration } from '../../harness/collect/registrations.js';
 import type { FaultRecord, FrameRow, TelemetryRow } from '../../harness/collect/schema.js';
@@ -18,6 +19,7 @@ export class MemoryRunStore {
   /** The last value of every counter, by name and worker. */
   readonly counters = new Map<string, Map<string, number>>();
   readonly faults: FaultRecord[] = [];
+  readonly cdrs: CdrRecord[] = [];
   addLeg(leg: ReturnType<LegStore['read']>): void {
     this.legs.push(leg);
   }
@@ -37,6 +39,9 @@ export class MemoryRunStore {
   }
   appendFault(record: FaultRecord): void {
     this.faults.push(record);
+  }
+  addCdrs(rows: Iterable<CdrRecord>): void {
+    this.cdrs.push(...rows);
   }
 }
 
