@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, HarnessError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { addAutopsy } from './autopsy.js';
+import { addChaos } from './chaos.js';
 import { addDemo } from './demo.js';
 import { addDiff } from './diff.js';
 import { addDoctor } from './doctor.js';
+import { addFaults } from './faults.js';
 import { addInit } from './init.js';
 import { tell } from './output.js';
 import { addQuery } from './query.js';
@@ -47,6 +49,8 @@ export function buildProgram(): Command {
     addScore,
     addDoctor,
     addStack,
+    addChaos,
+    addFaults,
     addUas,
     addRelay,
   ];

@@ -112,6 +112,7 @@ async function runOne(ref: string, flags: Omit<RunFlags, 'compare'>): Promise<vo
       signal: interrupt.signal,
       onStack: tell,
       keepStack: flags.keep ?? false,
+      authorised: flags.authorise === undefined ? [] : [flags.authorise],
       log,
       ...(flags.pcap === undefined ? {} : { pcap: flags.pcap }),
       ...(flags.baseline === undefined ? {} : { baseline: flags.baseline }),

@@ -89,6 +89,8 @@ export interface FaultRecord {
   removedAtMs: number | null;
   /** Was its removal seen, not merely asked for? */
   provenRemoved: boolean;
+  /** Why it did not happen as planned, or not all of the time; absent when it did. */
+  failed?: string;
   note: string;
 }
 

@@ -4,8 +4,9 @@ import type { FleetPlan } from '../../agents/fleet.js';
 import { ipFromString, ipToString } from '../../agents/wire/types.js';
 import type { RunStore } from '../collect/store.js';
 import { HarnessError } from '../errors.js';
+import { RunFaults } from '../faults/run-faults.js';
 import { agentChannel } from '../lab/docker/agent-channel.js';
-import { connect } from '../lab/docker/engine.js';
+import { connect, engineAddress } from '../lab/docker/engine.js';
 import { openStack } from '../lab/docker/locate.js';
 import { Stack } from '../lab/docker/stack.js';
 import type { StartedStack } from '../lab/docker/started.js';
@@ -44,7 +45,13 @@ export interface LabParts {
   threads: AgentHost[];
   arrivals: Float64Array;
   /** `harvest` reads what the stack leaves behind; `t0EpochMs` is the run's beginning on the wall clock. */
-  lab: { at: string; callee: 'agents' | 'target'; telemetry: Telemetry; harvest: (t0EpochMs: number) => Promise<void> };
+  lab: {
+    at: string;
+    callee: 'agents' | 'target';
+    telemetry: Telemetry;
+    faults: RunFaults | null;
+    harvest: (t0EpochMs: number) => Promise<void>;
+  };
 }
 
 /** The plan's stack stands for as long as `conduct` takes. Throws HarnessError; nothing is left then. */
@@ -58,7 +65,10 @@ export async function onStack<T>(
   if (plan.target.kind !== 'stack') throw new Error('no stack in this plan');
   const lab = await openLab(plan.target, plan.runId, options);
   let agents: AgentHost[] = [];
+  let faults: RunFaults | null = null;
   try {
+    // First of all: what cannot be done to this stack is known before any call.
+    faults = await armFaults(plan, lab, store, options);
     const watch = new BudgetWatch(plan.budgets);
     const gatherer = new Gatherer(store, watch.live);
     agents = await lab.startAgents(plan, arrivals, gatherer);
@@ -66,12 +76,28 @@ export async function onStack<T>(
     const at = `the edge ${ipToString(edge.ip)}:${edge.port} of stack ${lab.name}`;
     const tag = randomInt(2 ** 40).toString(16);
     const telemetry = new Telemetry(await labSources(lab.stack, tag, () => performance.now()), store);
-    const parts = { at, callee, telemetry, harvest: (t0: number) => harvest(lab.stack, store, t0) };
+    const parts = { at, callee, telemetry, faults, harvest: (t0: number) => harvest(lab.stack, store, t0) };
     return await conduct({ gatherer, watch, platform: null, agents, threads: agents, arrivals, lab: parts });
   } finally {
+    // Before the stack goes: a fault is proven gone on what it was done to.
+    await faults?.finish();
     await Promise.all(agents.map((agent) => agent.stop()));
     await lab.close();
   }
+}
+
+async function armFaults(plan: RunPlan, lab: Lab, store: RunStore, options: EngineOptions): Promise<RunFaults | null> {
+  if (plan.faults.length === 0) return null;
+  return RunFaults.arm(plan.faults, {
+    docker: lab.stack.docker,
+    engine: engineAddress(),
+    run: plan.runId,
+    stack: lab.stack.spec.name,
+    seed: plan.seed,
+    authorised: options.authorised ?? [],
+    runDir: store.runDir,
+    ...(options.onStack === undefined ? {} : { tell: options.onStack }),
+  });
 }
 
 /** A stack that is up, with its two ends: where calls go in, and who answers them. */

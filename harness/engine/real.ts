@@ -28,7 +28,7 @@ import { FaultSchedule } from './faults.js';
 import { answersOf, fleetPlans, legRoom, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 
-import { onStack } from './lab.js';
+import { type LabParts, onStack } from './lab.js';
 
 import { certificateFor, platformStreams, refuseStreams, streamPlan, warningsOf } from './streams.js';
 
@@ -154,12 +154,7 @@ export interface Parts {
   threads: AgentHost[];
   arrivals: Float64Array;
   /** Of a stack in Docker: where calls go, and whether the called parties are ours. */
-  lab?: {
-    at: string;
-    callee: EngineOutcome['callee'];
-    telemetry: Telemetry;
-    harvest: (t0EpochMs: number) => Promise<void>;
-  };
+  lab?: LabParts['lab'];
 }
 
 async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, parts: Parts): Promise<EngineOutcome> {
@@ -176,7 +171,9 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   const lastMs = plan.arrivals.reduce((ms, stage) => ms + stage.durationMs, 0);
   const endMs = lastMs + plan.drainMs;
   const clockMs = (): number => (monotonicUs() - t0Us) / 1000;
-  const faults = new FaultSchedule(plan.faults, join(store.runDir, CDR_FILE), clockMs, store, options.log);
+  parts.lab?.faults?.go(t0Us);
+  const own = plan.target.kind === 'embedded' ? plan.faults : [];
+  const faults = new FaultSchedule(own, join(store.runDir, CDR_FILE), clockMs, store, options.log);
   const drops = plan.target.kind === 'sip' ? dropsAt(plan.target) : null;
   const telemetry = parts.lab?.telemetry ?? new Telemetry(machineSources(), store);
   let interrupted: string | null = null;
@@ -213,6 +210,7 @@ async function conduct(plan: RunPlan, store: RunStore, options: EngineOptions, p
   // Refused calls end at once: the run may be over before it was time to ask.
   if (interrupted === null && aborted === null) silent ??= silenceOf(plan, parts, Number.POSITIVE_INFINITY);
   await faults.undo();
+  await parts.lab?.faults?.finish();
   // The agents first: what they have open now is what is open.
   const overAtMs = clockMs();
   await Promise.all([...agents, webphones?.thread].map((t) => t?.stop()));

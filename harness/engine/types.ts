@@ -35,6 +35,8 @@ export interface EngineOptions {
   ca?: string;
   /** What becomes of a stack in Docker, for the person at the terminal. */
   onStack?: (line: string) => void;
+  /** Hosts and containers that are not ours, and that faults may break: the operator named them. */
+  authorised?: readonly string[];
   /** The stack stays when the run is over. */
   keepStack?: boolean;
   /** Keeps what went over the agents' wires. */

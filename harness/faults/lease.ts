@@ -2,6 +2,7 @@
  * A fault is a lease: what is done, how it is seen to be there, how it is taken away, and how it is seen to be gone, all of it as
  * data, so that a process that outlives us can carry it out (watchdog), and so can a later command (`deadair faults sweep`).
  */
+import type { Part } from '../lab/docker/parts.js';
 import type { FaultKind } from '../plan/fault-kinds.js';
 import type { FaultPlan } from '../plan/types.js';
 
@@ -25,6 +26,8 @@ export interface Sidecar {
 export interface ToxicProxy {
   api: string;
   proxy: string;
+  /** Its container: when that does not run, its toxics are gone, since they live in its memory. null: not of ours. */
+  holder: string | null;
 }
 
 /**
@@ -37,14 +40,16 @@ export type Step =
   /** Removes a container of ours. */
   | { do: 'remove'; container: string }
   | { do: 'absent'; container: string }
-  /** Exit code 0, or the step fails. `sees`, `not`: a regular expression that its output has to match, or must not. */
-  | { do: 'exec'; container: string; cmd: string[]; input?: string; sees?: string; not?: string }
-  /** The same in a sidecar that lives for this one command, where the container has no such tool. */
-  | { do: 'run'; spec: Sidecar; labels: Record<string, string>; sees?: string; not?: string }
+  /** `soon`: it may become true a moment later. Exit code 0, or the step fails. `sees`, `not`: a regular expression that its output has to match, or must not. */
+  | { do: 'exec'; container: string; cmd: string[]; sees?: string; not?: string; soon?: true }
+  /** Starts a command and leaves it to itself. */
+  | { do: 'exec-detached'; container: string; cmd: string[] }
+  /** `exec` in a sidecar that lives for this one command. Nothing is to be seen where `orGone` does not run: its namespace is gone. */
+  | { do: 'run'; spec: Sidecar; labels: Record<string, string>; sees?: string; not?: string; orGone?: string }
   | { do: 'pause' | 'unpause' | 'start' | 'restart'; container: string }
   | { do: 'kill'; container: string; signal: string }
   /** Of the engine's own account of a container. */
-  | { do: 'is'; container: string; state: 'running' | 'paused' | 'exited' | 'well' }
+  | { do: 'is'; container: string; state: 'running' | 'paused' | 'exited' | 'well'; soon?: true }
   /** Cores; null: no quota. */
   | { do: 'quota'; container: string; cpus: number | null }
   | { do: 'quota-is'; container: string; cpus: number | null }
@@ -59,19 +64,11 @@ export type Step =
   | { do: 'no-toxic'; at: ToxicProxy; name: string }
   /** Toxics of this name: there, or not. */
   | { do: 'toxic-is'; at: ToxicProxy; name: string; there: boolean }
-  /** Every toxic off and every proxy on. */
-  | { do: 'reset-toxics'; api: string }
+  /** Off and on again. */
+  | { do: 'cut-proxy'; at: ToxicProxy }
   /** A process of this machine that we started: by number and start, so that a number used again is left alone. */
   | { do: 'end-process'; pid: number; start: string }
   | { do: 'process-gone'; pid: number; start: string };
-
-/** A container that a fault rests on. When it is another one in mid-fault, or was started again, the fault is done anew. */
-export interface Anchor {
-  container: string;
-  /** The engine's name for it: the one that takes its place has the same. */
-  name: string;
-  startedAt: string;
-}
 
 /** One fault on one target, ready to be done. */
 export interface Lease {
@@ -82,8 +79,12 @@ export interface Lease {
   /** node-1: what the user reads. */
   target: string;
   backend: string;
+  /** Why not another back-end; '' when it was the first choice. */
+  because: string;
   atMs: number;
   forMs: number;
+  /** What may be done a few seconds before, and breaks nothing yet: sidecars. */
+  prepare: Step[];
   /** In order; the first that fails undoes the lease. */
   apply: Step[];
   /** The fault is seen to be there. */
@@ -95,26 +96,18 @@ export interface Lease {
   fallbacks: { what: string; steps: Step[] }[];
   /** The fault is seen to be gone. Empty only for what has nothing to take away. */
   proof: Step[];
-  anchors: Anchor[];
+  /**
+   * Containers that the fault rests on, by name. One that is restarted or replaced in mid-fault took the fault with it: then it
+   * is prepared and applied again.
+   */
+  anchors: string[];
   /** For the person at the terminal, when nothing helped. */
   byHand: string;
 }
 
-/** What a fault is to be done to. */
-export interface FaultTarget {
-  /** node-1 */
+/** What a fault is to be done to: `node-1`, as `on=` has it. */
+export interface FaultTarget extends Part {
   name: string;
-  role: string;
-  service: string;
-  container: string;
-  containerName: string;
-  startedAt: string;
-  image: string;
-  /** Addresses in all its networks. */
-  addresses: string[];
-  env: Record<string, string>;
-  nanoCpus: number;
-  cpuQuota: number;
 }
 
 /** What a back-end may use to make a lease. */
@@ -131,14 +124,16 @@ export interface FaultContext {
   labels: Record<string, string>;
   /** What a read-only command in a container prints; null when it fails. */
   ask(container: string, cmd: string[]): Promise<string | null>;
+  /** The same of a command in a sidecar that is gone at once. */
+  probe(spec: Sidecar): Promise<string | null>;
 }
 
 /** A part of a lease that differs between back-ends. */
-export type Work = Pick<Lease, 'apply' | 'verify' | 'undo' | 'fallbacks' | 'proof' | 'byHand'> & {
+export type Work = Pick<Lease, 'prepare' | 'apply' | 'verify' | 'undo' | 'fallbacks' | 'proof' | 'byHand'> & {
   /** The steps that bring a ramped parameter to a new value. */
   turn?: (params: FaultPlan['params']) => Step[];
-  /** Beside the target itself. */
-  anchors?: Anchor[];
+  /** Instead of the target's own container. */
+  anchors?: string[];
 };
 
 /** A way of doing faults. */

@@ -30,6 +30,8 @@ export interface FaultKindSpec {
   on: string;
   /** Nothing to take away: it happens at its instant. Without it a fault needs `+FOR`. */
   instant?: true;
+  /** The embedded platform has it too. */
+  embedded?: true;
   params: Params;
 }
 
@@ -176,6 +178,7 @@ export const FAULT_KINDS = {
   'db-stall': {
     summary: 'the database does not answer',
     on: 'database',
+    embedded: true,
     params: {
       by: choice('auto', {
         doc: 'what makes it stall: the proxy before it, its process frozen, or a lock on the table of call records',
@@ -258,7 +261,7 @@ export const FAULT_KINDS = {
     on: 'edge',
     params: { mode: choice('silent', { doc: 'queries vanish, or are refused', choices: ['silent', 'refused'] }) },
   },
-  'registrar-outage': { summary: 'the registrar hears nothing', on: 'registrar', params: {} },
+  'registrar-outage': { summary: 'the registrar hears nothing', on: 'registrar', embedded: true, params: {} },
 } as const satisfies Record<string, FaultKindSpec>;
 
 export type FaultKind = keyof typeof FAULT_KINDS;

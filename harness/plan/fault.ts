@@ -144,8 +144,15 @@ function repeatOf(every: unknown, times: unknown, forMs: number, where: string):
 }
 
 function selector(on: unknown, where: string): string {
-  if (typeof on === 'string' && /^[a-z0-9]+([-_.][a-z0-9]+)*$/.test(on)) return canonical(on);
-  throw bad(where, `on=${String(on)}: must be a role, such as nat or node-1, or the name of a service`);
+  if (typeof on === 'string') {
+    if (/^[a-z0-9]+([-_.][a-z0-9]+)*$/.test(on)) return canonical(on);
+    // Not ours: the operator has to authorise it by name.
+    if (/^container:[\w.-]+$|^toxiproxy:[\w.-]+:\d+\/[\w.-]+$/.test(on)) return on;
+  }
+  throw bad(
+    where,
+    `on=${String(on)}: must be a role, such as nat or node-1, the name of a service, container:NAME or toxiproxy:HOST:PORT/PROXY`,
+  );
 }
 
 /** `redis` -> `queue`, `pbx-2` -> `node-2`. */

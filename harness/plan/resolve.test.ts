@@ -133,10 +133,16 @@ describe('one line for', () => {
       '--simulate and --stack naive exclude each other: a simulated run has no network',
     ],
     [
-      'a fault that stacks do not have',
-      { stack: 'naive', incident: 'db-stall' },
+      'a fault that the embedded platform does not have',
+      { fault: ['config-reload@1s'] },
       'BAD_PLAN',
-      '--incident db-stall: its fault (db-stall) is done to the embedded platform only; leave --stack out',
+      '--fault config-reload: is not done to the embedded platform, which has db-stall, registrar-outage; name a stack with --stack',
+    ],
+    [
+      'a fault at a target that is not ours',
+      { fault: ['db-stall@1s+1s'], target: 'sip:127.0.0.1' },
+      'BAD_PLAN',
+      '--fault db-stall: is done to a platform that we bring up: leave --target out',
     ],
     [
       'a fault that the embedded platform does not have',

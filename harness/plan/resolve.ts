@@ -91,15 +91,13 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
     ...(options.fault ?? []).map((text) => parseFault(text)),
   ];
   const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
-  if (onStack(options) && faults.length > 0) {
-    const kinds = faults.map((fault) => fault.kind).join(', ');
-    throw new HarnessError(
-      'BAD_PLAN',
-      `--incident ${incidentName}: its fault (${kinds}) is done to the embedded platform only; leave --stack out`,
-    );
-  }
   const target = onStack(options)
-    ? stackTarget(options, platformParams, { ...(incident.set as Record<string, ParamValue>), ...cure })
+    ? stackTarget(
+        options,
+        platformParams,
+        { ...(incident.set as Record<string, ParamValue>), ...cure },
+        faults.length > 0,
+      )
     : targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
   refuseFaults(faults, target, built.registrations);
   if (target.kind === 'stack' && built.registrations !== undefined) {

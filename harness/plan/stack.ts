@@ -41,6 +41,7 @@ export function stackTarget(
   options: PlanOptions & { stack: string },
   asked: Readonly<Record<string, ParamValue>>,
   incident: Readonly<Record<string, ParamValue>>,
+  hasFaults = false,
 ): StackTarget {
   const settings: StackTarget['settings'] = [];
   for (const [key, value] of Object.entries({ ...incident, ...asked })) {
@@ -53,7 +54,7 @@ export function stackTarget(
       );
     }
   }
-  if (Object.keys(incident).length > 0 && settings.length === 0) {
+  if (Object.keys(incident).length > 0 && settings.length === 0 && !hasFaults) {
     throw new HarnessError(
       'BAD_PLAN',
       `--incident ${options.incident}: a stack has nothing that it could set (${Object.keys(incident).join(', ')}); run it on the embedded platform`,

@@ -6,7 +6,7 @@ import { wordOf } from './budget-lines.js';
 import { diffHeadline, movedText } from './diff-text.js';
 import { count, decimals, duration, escapeXml as esc, percent, plural } from './format.js';
 import { ladderText } from './ladder.js';
-import { metBy, missingText, title } from './summary.js';
+import { metBy, missingText, recoveryText, title } from './summary.js';
 import { at, n } from './timeline.js';
 
 /** Parts of the HTML report, in the order in which they are read. */
@@ -160,9 +160,9 @@ export function faults(v: Verdict): string {
   if (v.faults.length === 0) return '';
   const rows = v.faults.map(
     (f) =>
-      `<tr><td>${esc(f.kind)}</td><td>${duration(f.intendedAtMs)}</td><td>${duration(f.appliedAtMs)}</td><td>${duration(f.removedAtMs)}</td><td>${f.provenRemoved ? 'proven' : '<span class="no">not proven</span>'}</td><td>${esc(f.note)}</td></tr>`,
+      `<tr><td>${esc(f.kind)}</td><td>${esc([f.on, f.backend].filter((x) => x !== undefined).join(', by '))}</td><td>${duration(f.intendedAtMs)}</td><td>${duration(f.appliedAtMs)}</td><td>${duration(f.removedAtMs)}</td><td>${f.provenRemoved ? 'proven' : '<span class="no">not proven</span>'}</td><td>${esc(f.note)}</td></tr>`,
   );
-  return `<h2>Faults that were injected</h2><div class="scroll" tabindex="0"><table><tr><th>fault</th><th>meant for</th><th>applied</th><th>removed</th><th>removal</th><th></th></tr>${rows.join('')}</table></div>`;
+  return `<h2>Faults that were injected</h2><div class="scroll" tabindex="0"><table><tr><th>fault</th><th>on</th><th>meant for</th><th>applied</th><th>removed</th><th>removal</th><th></th></tr>${rows.join('')}</table></div>${v.recovery === null ? '' : `<p>${esc(recoveryText(v.recovery))}.</p>`}`;
 }
 
 export function baseline(v: Verdict): string {

@@ -154,6 +154,7 @@ export function summaryText(v: Verdict): string {
   if (more.length > 0) out.push(...block('and', [more.map((c) => `${c.cause} (${count(c.calls)})`).join(', ')]));
   if (v.causes.length === 0 && (v.calls.total > 0 || v.registrations === null))
     out.push(...block('cause', ['none: no call went bad']));
+  if (v.recovery !== null) out.push(...block('recovery', [recoveryText(v.recovery)]));
   const a = v.attribution;
   if (a !== null)
     out.push(
@@ -179,6 +180,14 @@ export function summaryText(v: Verdict): string {
   if (v.sourcesMissing.length > 0) out.push(...block('not seen', [missingText(v)]));
   out.push(...block('again', [v.reproduce]));
   return `${out.join('\n')}\n`;
+}
+
+/** How long calls went on going wrong once the last fault was gone. */
+export function recoveryText({ recoveryMs, badAfter, goodSince }: NonNullable<Verdict['recovery']>): string {
+  if (recoveryMs === null) return 'nobody called after the last fault: nothing is known of the recovery';
+  if (badAfter === 0) return `at once: none of the ${plural(goodSince, 'call')} after the last fault went wrong`;
+  const since = goodSince === 0 ? 'no good call since' : `${plural(goodSince, 'good call')} since`;
+  return `${duration(recoveryMs)} from the last fault to the last bad call (${plural(badAfter, 'bad call')}), ${since}`;
 }
 
 /** What could not be asked, and what that means for the causes. */
@@ -237,6 +246,7 @@ export function summaryMarkdown(v: Verdict): string {
     out.push(...c.evidence.map((e) => `- \`${e.source}\` ${e.text}`), '', `**Cure:** ${c.cure}`, '');
   }
   for (const line of billingLines(v.billing ?? null)) out.push(`Billed: ${line}.`, '');
+  if (v.recovery !== null) out.push(`Recovery: ${recoveryText(v.recovery)}.`, '');
   if (v.budgets.length > 0) {
     out.push('| budget | | measured |', '| --- | --- | --- |');
     out.push(

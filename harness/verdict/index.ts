@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type FaultRecord, TELEMETRY_SOURCES } from '../collect/schema.js';
 import { quoted } from '../collect/store.js';
 import type { RunPlan } from '../plan/types.js';
+import { judgeRecovery, sickAtRest } from './after-faults.js';
 import { judgeBilling } from './billing.js';
 import { judgeBudgets } from './budgets.js';
 import { connectionsOf } from './connections.js';
@@ -57,6 +58,8 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
   const seen = await sourcesSeen(run);
   const spoilt = causes.find((c) => c.cause === 'generator-limited')?.calls ?? 0;
   const answersCame = calls.total === 0 || num(heard, 'n') > 0;
+  const reasons = invalidReasons(env, options.faults, answersCame, spoilt);
+  const sick = await sickAtRest(run, options.faults);
   return {
     schema: 'deadair.verdict/1',
     run: {
@@ -64,7 +67,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
       ...label(run.runDir),
       ...{ startedAt, durationMs, node, os, cpus, cpuModel, deadair, callee, media, interrupted },
     },
-    outcome: outcomeOf(invalidReasons(env, options.faults, answersCame, spoilt), budgets, baseline),
+    outcome: outcomeOf(sick === null ? reasons : [sick, ...reasons], budgets, baseline),
     load: { ...env.load, latenessMs: env.generator.callLatenessMs },
     calls,
     media: await mediaKpis(run),
@@ -78,6 +81,7 @@ async function compose(run: OpenRun, causes: Verdict['causes'], options: JudgeOp
     budgets,
     baseline,
     faults: [...options.faults],
+    recovery: await judgeRecovery(run, options.faults),
     generator: { ...env.generator, text: generatorText(env.generator) },
     sourcesMissing: TELEMETRY_SOURCES.filter((s) => !seen.has(s)),
     reproduce: options.command,

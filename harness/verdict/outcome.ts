@@ -70,8 +70,13 @@ export function invalidReasons(
       `calls do not add up: ${load.offered} offered, ${load.started} started, ${load.blocked} blocked, ${load.ended} ended, ${load.open} open`,
     );
   if (load.started > 0 && !answeredAnything) out.push('the target was silent: no INVITE got any response');
-  for (const f of faults)
-    if (f.appliedAtMs !== null && !f.provenRemoved) out.push(`fault ${f.kind} is not proven to be removed`);
+  for (const f of faults) {
+    const what = `fault ${f.kind}${f.on === undefined ? '' : ` on ${f.on}`}`;
+    if (f.failed !== undefined) out.push(`${what} ${f.failed}`);
+    // The note of one that is left says what to do by hand.
+    const left = f.appliedAtMs !== null || f.failed !== undefined;
+    if (left && !f.provenRemoved) out.push(`${what} is not proven to be removed: ${f.note}`);
+  }
   return out;
 }
 

@@ -45,6 +45,20 @@ export interface Quantiles {
   max: number;
 }
 
+/** What became of calls once the last fault was gone. */
+export interface Recovery {
+  /** The last removal, ms of the run. */
+  removedMs: number;
+  /** The last instant at which a call went wrong, if that was later. */
+  lastBadMs: number | null;
+  /** 0: no call went wrong afterwards. Null: nobody called any more, so nothing is known. */
+  recoveryMs: number | null;
+  /** Calls that went wrong after the removal. */
+  badAfter: number;
+  /** Good calls that began after the last bad one: the more, the surer it is over. */
+  goodSince: number;
+}
+
 export type OutcomeWord = 'PASS' | 'FAIL' | 'INVALID';
 
 export interface EvidenceLine {
@@ -349,6 +363,8 @@ export interface Verdict {
   /** What moved against an earlier run; null without one. */
   baseline: Diff | null;
   faults: FaultRecord[];
+  /** Null when no fault was removed. */
+  recovery: Recovery | null;
   generator: GeneratorRecord & { text: string };
   sourcesMissing: string[];
   reproduce: string;

@@ -1,10 +1,11 @@
 /**
- * `reaper-process <engine> <run> <deadlineMs>`: a process of its own, in a session of its own, that outlives whoever
- * started it. Its stdin is the lease. Closed without a word (its owner is gone, however it went) or held beyond the
- * deadline: everything with the run's label is removed. The word `keep` ends it and leaves everything where it is.
+ * `reaper-process <engine> <run> <deadlineMs>`: outlives whoever started it. Its stdin closed without a word (its owner is gone,
+ * however it went), or held beyond the deadline: everything with the run's label is removed. The word `keep` ends it and
+ * leaves everything where it is.
  *
  * stdout: `watching` once it does.
  */
+import { owner } from '../../outlive.js';
 import { dockerAt } from './engine.js';
 import { LABEL } from './labels.js';
 import { sweep, sweptNothing } from './sweep.js';
@@ -31,16 +32,11 @@ async function reap(): Promise<void> {
   process.exit(0);
 }
 
-let heard = '';
-process.stdin.setEncoding('utf8');
-process.stdin.on('data', (text: string) => {
-  heard += text;
-  if (!over && heard.includes('keep\n')) process.exit(0);
+owner({
+  onLine: (line) => {
+    if (!over && line === 'keep') process.exit(0);
+  },
+  onGone: () => void reap(),
+  deadlineMs: Number(deadlineMs),
 });
-process.stdin.on('end', reap).on('error', reap).on('close', reap);
-// Ctrl-C at a terminal reaches its whole group; ours is another, but a signal by hand must not undo the lease.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void reap());
-// Nobody reads any more: the same as a closed stdin.
-process.stdout.on('error', reap);
-setTimeout(reap, Number(deadlineMs));
 process.stdout.write('watching\n');

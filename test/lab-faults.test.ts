@@ -1,0 +1,160 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Toxiproxy } from 'toxiproxy-node-client';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { monotonicUs } from '../harness/clock.js';
+import { loadFaults } from '../harness/collect/faults.js';
+import { sidecar } from '../harness/faults/backends/tools.js';
+import { FAULT_LABEL } from '../harness/faults/leases.js';
+import { runSidecar } from '../harness/lab/docker/fault-steps.js';
+import { LABEL } from '../harness/lab/docker/labels.js';
+import { prng } from '../harness/prng.js';
+import { runCommand } from './support/cli.js';
+import { composeFile, describeWithStack, sweptAtTheEnd } from './support/docker.js';
+
+/** 10 in the gate; DEADAIR_KILL_MOMENTS=50 npx vitest run test/lab-faults.test.ts is the longer form. */
+const MOMENTS = Number(process.env.DEADAIR_KILL_MOMENTS ?? 10);
+/** At once: each has a part of its own to freeze. */
+const ROUND = 5;
+const MAIN = fileURLToPath(new URL('../dist/harness/cli/main.js', import.meta.url));
+const TAG = process.env.DEADAIR_TAG ?? '0.1.0';
+
+const node = (i: number): string =>
+  `  pbx${i}: { image: "deadair/nat:${TAG}", init: true, entrypoint: [], command: sleep 900, healthcheck: { test: [CMD, "true"], interval: 2s }, networks: [core], labels: { deadair.role: node } }`;
+const stackText = `services:
+  cache:
+    image: deadair/redis:${TAG}
+    labels: { deadair.role: queue }
+    networks: { core: { ipv4_address: 10.213.127.32 } }
+    tmpfs: ["/data:mode=1777"]
+  toxiproxy:
+    image: deadair/toxiproxy:${TAG}
+    labels: { deadair.role: proxy }
+    networks: [core]
+    entrypoint: [toxiproxy-server]
+    command: -host 0.0.0.0
+${Array.from({ length: ROUND }, (_, i) => node(i + 1)).join('\n')}
+networks: { core: { ipam: { config: [{ subnet: 10.213.127.0/24 }] } } }
+`;
+
+// The images are the naive stack's.
+describeWithStack('naive', 'faults whose run is killed', (docker) => {
+  const stack = `faults-${process.pid}`;
+  const container = (service: string): string => `deadair-${stack}-${service}`;
+  const folder = mkdtempSync(join(tmpdir(), 'deadair-faults-'));
+  process.env.DEADAIR_STATE = folder;
+  sweptAtTheEnd(docker, stack);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  let api = '';
+  beforeAll(async () => {
+    const up = await runCommand(['stack', 'up', composeFile(stack, stackText)]);
+    expect(up.code, up.stderr).toBe(0);
+    const { NetworkSettings } = await docker.getContainer(container('toxiproxy')).inspect();
+    api = `http://${Object.values(NetworkSettings.Networks)[0]!.IPAddress}:8474`;
+    await new Toxiproxy(api).createProxy({ name: 'cache', listen: '0.0.0.0:6379', upstream: '10.213.127.32:6379' });
+  }, 90_000);
+
+  /** Of every part, by other eyes than the faults' own. */
+  async function left(): Promise<string[]> {
+    const out: string[] = [];
+    const { toxics } = (await (await fetch(`${api}/proxies/cache`)).json()) as { toxics: { name: string }[] };
+    out.push(...toxics.map((t) => `toxic ${t.name}`));
+    for (const { Names, Labels } of await docker.listContainers({ all: true, filters: { label: [LABEL.run] } })) {
+      if (Labels[FAULT_LABEL] !== undefined && Labels[LABEL.stack] === stack) out.push(`sidecar ${Names[0]}`);
+    }
+    for (let i = 1; i <= ROUND; i++) {
+      const { State, HostConfig } = await docker.getContainer(container(`pbx${i}`)).inspect();
+      if (State.Paused) out.push(`pbx${i} is paused`);
+      if ((HostConfig.CpuQuota ?? 0) > 0) out.push(`pbx${i} has a quota`);
+    }
+    return out;
+  }
+  async function tables(): Promise<string> {
+    const lists = await Promise.all(
+      Array.from({ length: ROUND }, (_, i) =>
+        runSidecar(
+          docker,
+          {},
+          sidecar(['nft', 'list', 'tables'], { networkOf: container(`pbx${i + 1}`), capAdd: ['NET_ADMIN'] }),
+        ),
+      ),
+    );
+    return lists.map((l) => l.output).join('');
+  }
+
+  const chance = prng(5);
+  const moments = Array.from({ length: MOMENTS }, (_, i) => ({
+    ms: Math.round(chance.next() * 3_000),
+    parent: i % 2 === 1,
+  }));
+  for (let from = 0; from < MOMENTS; from += ROUND) {
+    const round = moments.slice(from, from + ROUND);
+    const words = round.map(({ ms, parent }) => `${ms}${parent ? ' with its parent' : ''}`).join(', ');
+    it(`kill -9 of the controller ${words} ms into its faults: nothing is left`, async () => {
+      const killed = await Promise.all(round.map(({ ms, parent }, i) => killIn(stack, folder, i + 1, ms, parent)));
+      // Something was on when they died, or this would prove nothing.
+      expect((await left()).length).toBeGreaterThan(0);
+      const until = monotonicUs() + 45e6;
+      while (monotonicUs() < until && ((await left()).length > 0 || journals(folder).length > 0)) await sleep(100);
+      expect(await left()).toEqual([]);
+      // The engine has a table of its own there, for names.
+      expect(await tables()).not.toMatch(/deadair/);
+      expect(journals(folder)).toEqual([]);
+      for (const run of killed) {
+        const records = loadFaults(join(folder, 'results', run));
+        expect(records.length).toBeGreaterThan(0);
+        for (const record of records) expect(record).toMatchObject({ provenRemoved: true });
+        expect(records.some((r) => /whoever ran it is gone/.test(r.failed ?? ''))).toBe(true);
+      }
+    }, 90_000);
+  }
+});
+
+function journals(folder: string): string[] {
+  return readdirSync(join(folder, 'leases'));
+}
+
+/** Breaks part i in five ways and dies of it; returns the run. */
+async function killIn(stack: string, folder: string, i: number, ms: number, parent: boolean): Promise<string> {
+  const faults = [
+    `packet-loss@0s+60s,on=node-${i},percent=1..20`,
+    `cpu-limit@0s+60s,on=node-${i}`,
+    `redis-stall@0s+60s,mode=latency,ms=${i}`,
+    `cpu-burn@1s+60s,on=node-${i},threads=1,weight=2`,
+    `node-pause@1s+60s,on=node-${i}`,
+  ].flatMap((text) => ['--fault', text]);
+  const args = [MAIN, 'chaos', stack, ...faults, '--out', join(folder, 'results')];
+  // A shell that has something to do afterwards stays, and is its parent.
+  const child = spawn('sh', ['-c', '"$@"; true', 'sh', process.execPath, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let words = '';
+  let ended = false;
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    words += text;
+  });
+  child.on('exit', () => {
+    ended = true;
+  });
+  while (!/ is on /.test(words) && !ended) await sleep(20);
+  expect(words).toMatch(/ is on /);
+  const name = readdirSync(join(folder, 'leases')).find((file) => belongs(folder, file, i))!;
+  const run = name.slice(0, -'.json'.length);
+  await sleep(ms);
+  const controller = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')[0]);
+  const line = readFileSync(`/proc/${controller}/cmdline`, 'utf8');
+  expect(line).toContain('chaos');
+  if (parent) process.kill(child.pid!, 'SIGKILL');
+  process.kill(controller, 'SIGKILL');
+  return run;
+}
+
+function belongs(folder: string, name: string, i: number): boolean {
+  const { leases } = JSON.parse(readFileSync(join(folder, 'leases', name), 'utf8')) as { leases: { target: string }[] };
+  return leases.some((lease) => lease.target === `node-${i}`);
+}
