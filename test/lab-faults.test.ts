@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,10 +11,11 @@ import { monotonicUs } from '../harness/clock.js';
 import { loadFaults } from '../harness/collect/faults.js';
 import { sidecar } from '../harness/faults/backends/tools.js';
 import { FAULT_LABEL } from '../harness/faults/leases.js';
-import { runSidecar } from '../harness/lab/docker/fault-steps.js';
+import type { Docker } from '../harness/lab/docker/engine.js';
+import { execIn, runSidecar } from '../harness/lab/docker/fault-steps.js';
 import { LABEL } from '../harness/lab/docker/labels.js';
 import { prng } from '../harness/prng.js';
-import { runCommand } from './support/cli.js';
+import { runCommand, startCli } from './support/cli.js';
 import { composeFile, describeWithStack, sweptAtTheEnd } from './support/docker.js';
 
 /** 10 in the gate; DEADAIR_KILL_MOMENTS=50 npx vitest run test/lab-faults.test.ts is the longer form. */
@@ -113,7 +115,56 @@ describeWithStack('naive', 'faults whose run is killed', (docker) => {
       }
     }, 90_000);
   }
+
+  it('a target that is restarted or replaced has the fault again; one that is gone, and a toxic that is stuck, are told', async () => {
+    const big = 24 << 20;
+    await execIn(docker, container('cache'), ['redis-cli', 'SETRANGE', 'big', String(big), 'x']);
+    const faults = [
+      'packet-loss@0s+14s,on=node-1',
+      'packet-loss@0s+14s,on=node-2',
+      'packet-loss@0s+14s,on=node-3',
+      'redis-stall@0s+8s,mode=bandwidth,kBps=100',
+    ].flatMap((text) => ['--fault', text]);
+    const running = startCli(['chaos', stack, ...faults, '--out', join(folder, 'results')]);
+    await running.says(/redis-stall is on/);
+    // Somebody who asks for much and reads nothing: what the toxic holds can never be delivered.
+    const [host] = /[\d.]+/.exec(api.slice('http://'.length))!;
+    const client = connect(6379, host!);
+    client.on('error', () => undefined);
+    client.pause();
+    client.write('GET big\r\n'.repeat(8));
+    for (const i of [1, 2, 3]) await running.says(new RegExp(`packet-loss is on node-${i}`));
+    await docker.getContainer(container('pbx1')).restart({ t: 0 });
+    await replace(docker, container('pbx2'));
+    await docker.getContainer(container('pbx3')).kill();
+    const { code, stderr } = await running.done;
+    client.destroy();
+    const run = /results\/(chaos-[\w-]+)\/faults/.exec((await running.done).stdout)![1]!;
+    const records = loadFaults(join(folder, 'results', run));
+    const of = (on: string) => records.find((r) => r.on === on)!;
+    expect(code, stderr).toBe(112);
+    for (const on of ['node-1', 'node-2']) {
+      expect(of(on).note).toMatch(/was restarted or replaced at \d+ ms, done again at \d+ ms/);
+      expect(of(on).failed).toBeUndefined();
+    }
+    expect(of('node-3').failed).toMatch(/^was lost at \d+ ms .* could not be done again/);
+    expect(of('queue').note).toMatch(/no end in 5 s; removed by switching the proxy off and on, and seen to be gone/);
+    for (const record of records) expect(record.provenRemoved).toBe(true);
+    await docker.getContainer(container('pbx3')).start();
+    expect(await left()).toEqual([]);
+    expect(await tables()).not.toMatch(/deadair/);
+  }, 90_000);
 });
+
+/** Another container of the same name, as an orchestrator puts one in the place of one that it gave up. */
+async function replace(docker: Docker, name: string): Promise<void> {
+  const old = docker.getContainer(name);
+  const { Config, HostConfig } = await old.inspect();
+  await old.remove({ force: true });
+  const { Image, Entrypoint, Cmd, Labels } = Config;
+  const next = await docker.createContainer({ name, Image, Entrypoint: Entrypoint ?? [], Cmd, Labels, HostConfig });
+  await next.start();
+}
 
 function journals(folder: string): string[] {
   return readdirSync(join(folder, 'leases'));

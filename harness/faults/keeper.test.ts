@@ -49,7 +49,15 @@ const lease = (more: Partial<Lease> = {}): Lease => ({
     atMs: 10_000,
     forMs: 5_000,
   },
-  ...{ prepare: [], apply: [step('apply')], verify: [step('verify')], turns: [], undo: [step('undo')], fallbacks: [] },
+  ...{
+    steady: [],
+    prepare: [],
+    apply: [step('apply')],
+    verify: [step('verify')],
+    turns: [],
+    undo: [step('undo')],
+    fallbacks: [],
+  },
   ...{ proof: [step('proof')], anchors: [], byHand: 'pull the plug' },
   ...more,
 });
@@ -66,6 +74,14 @@ describe('a lease', () => {
     const { options, done } = world();
     await keep(lease({ turns: [1000, 2000].map((atMs) => ({ atMs, steps: [step(`turn ${atMs}`)] })) }), options);
     expect(done.filter((d) => d.startsWith('turn'))).toEqual(['turn 1000@11000', 'turn 2000@12000']);
+  });
+
+  it('of a target that is sick at rest is not applied', async () => {
+    const { options, done, fails } = world();
+    fails.set('well?', 'node-1 is unhealthy, not well');
+    const kept = await keep(lease({ steady: [step('well?')] }), options);
+    expect(done).toEqual(['undo@10000', 'proof@10000']);
+    expect(kept.failed).toBe('could not be applied: node-1 is unhealthy, not well');
   });
 
   it('that cannot be applied is undone all the same, and the run says so', async () => {

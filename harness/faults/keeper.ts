@@ -54,7 +54,7 @@ export async function keep(lease: Lease, options: KeeperOptions): Promise<Kept> 
   await times.until(atUs - (lease.prepare.length > 0 ? PREPARE_MS * 1000 : 0), over);
   if (over.aborted) return { ...kept, note: 'never applied: the run ended before' };
   try {
-    await all(perform, lease.prepare);
+    await all(perform, [...lease.steady, ...lease.prepare]);
     await times.until(atUs, over);
     if (!over.aborted) {
       await all(perform, lease.apply);

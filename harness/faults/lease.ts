@@ -83,6 +83,8 @@ export interface Lease {
   because: string;
   atMs: number;
   forMs: number;
+  /** Seen before the first fault of a run: a target that is sick at rest would be taken for its work. */
+  steady: Step[];
   /** What may be done a few seconds before, and breaks nothing yet: sidecars. */
   prepare: Step[];
   /** In order; the first that fails undoes the lease. */

@@ -39,13 +39,12 @@ export async function leasesOf(plans: readonly FaultPlan[], options: LeaseOption
       leases.push(await leaseOf(occurrence, context, choice));
     }
   }
-  // A target that is sick before anything was done to it would be taken for the fault's work.
   const first = leases[0];
   if (first !== undefined) {
     for (const lease of leases) {
       if (lease.atMs > first.atMs) break;
       const { container } = all.find((t) => t.name === lease.target) ?? { container: '' };
-      if (container !== '') lease.prepare.unshift({ do: 'is', container, state: 'well' });
+      if (container !== '') lease.steady.push({ do: 'is', container, state: 'well' });
     }
   }
   return leases;
@@ -148,6 +147,7 @@ async function leaseOf({ plan, atMs, forMs }: Occurrence, context: FaultContext,
     because: choice.because,
     atMs,
     forMs,
+    steady: [],
     ...work,
     turns: turn === undefined ? [] : climb(plan).map((ms) => ({ atMs: ms, steps: turn(paramsAt(plan, ms)) })),
     anchors: anchors ?? (context.target.container === '' ? [] : [context.target.container]),

@@ -13,6 +13,8 @@ export type Perform = (step: Step, options?: { orGone: boolean }) => Promise<voi
 
 /** Room for an engine that is busy bringing up a stack; a sidecar takes about a second here. */
 const STEP_MS = 15_000;
+/** Toxiproxy answers in milliseconds, or hangs: removing a toxic waits for bytes that nobody may ever take. */
+const TOXIC_MS = 5_000;
 const SOON_MS = 100;
 const SOON_TRIES = 50;
 
@@ -35,7 +37,7 @@ export function performer(
     perform: async (step, { orGone } = { orGone: false }) => {
       const working = work(step, orGone);
       try {
-        await within(stepMs, wordsOf(step), () => working);
+        await within('at' in step ? Math.min(stepMs, TOXIC_MS) : stepMs, wordsOf(step), () => working);
       } catch (error) {
         const ended = working.then(
           () => undefined,
