@@ -132,7 +132,7 @@ async function allWell(docker: Docker, stack: string): Promise<void> {
  * Counts until 3 s after the last packet, or until its time is up. What its own socket lost (the last column of /proc/net/udp) did
  * arrive: that is a busy machine's work, and not the fault's.
  */
-const COUNT = `const s=require('node:dgram').createSocket('udp4');let n=0,last=0;s.on('message',()=>{n++;last=Date.now()});s.bind(9999);const end=()=>{const line=require('node:fs').readFileSync('/proc/net/udp','utf8').split('\\n').find(l=>/:270F /.test(l));console.log(n+Number(line.trim().split(/ +/).at(-1)));process.exit()};setTimeout(end,+process.argv[1]);setInterval(()=>{if(last&&Date.now()-last>3000)end()},200)`;
+const COUNT = `const s=require('node:dgram').createSocket('udp4');let n=0,last=0;s.on('message',()=>{n++;last=Date.now()});s.bind(9999);const end=()=>{const line=require('node:fs').readFileSync('/proc/net/udp','utf8').split('\\n').find(l=>/:270F /.test(l));process.stdout.write(String(n+Number(line.trim().split(/ +/).at(-1))));process.exit()};setTimeout(end,+process.argv[1]);setInterval(()=>{if(last&&Date.now()-last>3000)end()},200)`;
 const SEND = `const s=require('node:dgram').createSocket('udp4');const [ip,total,perS]=[process.argv[1],+process.argv[2],+process.argv[3]];let n=0;const t0=Date.now();const b=Buffer.alloc(172);const go=()=>{const due=Math.min(total,(Date.now()-t0)*perS/1000);while(n<due){s.send(b,9999,ip);n++}if(n<total)setTimeout(go,2);else setTimeout(()=>process.exit(),500)};go()`;
 
 /** Packets from beside one container to beside another: how many arrived. */

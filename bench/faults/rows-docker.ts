@@ -182,7 +182,7 @@ const mapping: Measure = async (ground) => {
   );
 };
 
-const BIND = `const {createSocket}=require('node:dgram');let free=0;(async()=>{for(let p=30000;p<=30999;p++)await new Promise(d=>{const s=createSocket('udp4');s.once('error',()=>{s.close();d()});s.bind(p,()=>{free++;s.close(d)})});console.log(free)})()`;
+const BIND = `const {createSocket}=require('node:dgram');let free=0;(async()=>{for(let p=30000;p<=30999;p++)await new Promise(d=>{const s=createSocket('udp4');s.once('error',()=>{s.close();d()});s.bind(p,()=>{free++;s.close(d)})});process.stdout.write(String(free))})()`;
 const rtpPorts: Measure = async (ground) => {
   const look = async (): Promise<number> => {
     const spec = sidecar(['node', '-e', BIND], { image: toolImage('agent'), networkOf: ground.container('relay') });

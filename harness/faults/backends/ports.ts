@@ -21,7 +21,7 @@ const take = (port) => new Promise((done) => {
 const round = async () => {
   for (let port = from + leave; port <= to; port++) if (!held.has(port)) await take(port);
 };
-round().then(() => { console.log('taken'); setInterval(round, 500); });
+round().then(() => { process.stdout.write('taken\\n'); setInterval(round, 500); });
 `;
 
 async function work(context: FaultContext): Promise<Work> {
