@@ -33,11 +33,11 @@ describe('the command line', () => {
     ['run peak-dial --seeed 1', "deadair: unknown option '--seeed' (Did you mean --seed?)\n"],
     ['frobnicate', "deadair: unknown command 'frobnicate'\n"],
     ['run peak-dial --seed x', 'deadair: --seed x: must be a whole number from 0 to 4294967295\n'],
-    ['uas --listen 127.0.0.1', 'deadair: --listen 127.0.0.1: expected host:port, for example 127.0.0.1:5060\n'],
     [
-      'uas --listen 0.0.0.0:5060',
-      'deadair: --listen 0.0.0.0:5060: 0.0.0.0 is outside 127.0.0.0/8; if you may load it, add --authorise 0.0.0.0\n',
+      'uas --listen 127.0.0.1',
+      'deadair: --listen 127.0.0.1: expected host:port, for example 127.0.0.1:5060 or [::1]:5060\n',
     ],
+    ['uas --listen 0.0.0.0:5060', 'deadair: --listen 0.0.0.0:5060: 0.0.0.0 is no address of one host; name one\n'],
   ])('%s is one line and 104', async (line, said) => {
     expect(await runCli(line.split(' '))).toBe(EXIT.BAD_CONFIG);
     expect(err).toBe(said);

@@ -53,12 +53,12 @@ function subnet(net: string, prefix: number): BlockList {
 export function hostMisfit(host: string): string | null {
   const parts = ipv4Of(host);
   if (parts !== undefined) {
-    if (parts[0] === 0 || parts[0] >= 224) return `${host} is no address of one host`;
+    if (parts[0] === 0 || parts[0] >= 224) return `${host} is no address of one host; name one`;
     return STAND_INS.check(host, 'ipv4')
       ? `127.240.0.0/20 stands for IPv6 addresses; take another of 127.0.0.0/8`
       : null;
   }
-  if (host === '::' || MULTICAST.check(host, 'ipv6')) return `[${host}] is no address of one host`;
+  if (host === '::' || MULTICAST.check(host, 'ipv6')) return `[${host}] is no address of one host; name one`;
   if (LINK_LOCAL.check(host, 'ipv6'))
     return `[${host}] is link-local, which wants an interface too; take another address of it`;
   return MAPPED.check(host, 'ipv6') ? `[${host}] is an IPv4 address; write that` : null;

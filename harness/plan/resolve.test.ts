@@ -79,7 +79,7 @@ describe('one line for', () => {
       'an unknown incident',
       { incident: 'nat-tabel' },
       'UNKNOWN_INCIDENT',
-      'scenario peak-dial has no incident nat-tabel (did you mean nat-table?); it has none, nat-table, rtp-ports, trunk-cps, trunk-channels, db-stall, misrouted, session-timer, packet-loss',
+      'scenario peak-dial has no incident nat-tabel (did you mean nat-table?); it has none, nat-table, rtp-ports, trunk-cps, trunk-channels, db-stall, misrouted, session-timer, nat-mapping, ack-lost, cdr-backlog, noisy-neighbour, tenant-cap, packet-loss',
     ],
     ['a cure of nothing', { cured: true }, 'BAD_PLAN', '--cured: name what to cure with --incident'],
     [
@@ -131,18 +131,6 @@ describe('one line for', () => {
       { stack: 'naive', simulate: true },
       'BAD_PLAN',
       '--simulate and --stack naive exclude each other: a simulated run has no network',
-    ],
-    [
-      'a fault that the embedded platform does not have',
-      { fault: ['config-reload@1s'] },
-      'BAD_PLAN',
-      '--fault config-reload: is not done to the embedded platform, which has db-stall, registrar-outage; name a stack with --stack',
-    ],
-    [
-      'a fault at a target that is not ours',
-      { fault: ['db-stall@1s+1s'], target: 'sip:127.0.0.1' },
-      'BAD_PLAN',
-      '--fault db-stall: is done to a platform that we bring up: leave --target out',
     ],
     [
       'a fault that the embedded platform does not have',
@@ -215,13 +203,13 @@ describe('one line for', () => {
       'no URI',
       { target: '127.0.0.1' },
       'BAD_TARGET',
-      `--target 127.0.0.1: expected a SIP URI with an IPv4 address, ${example}`,
+      `--target 127.0.0.1: expected a SIP URI with an address, ${example} or sip:service@[::1]:5060`,
     ],
     [
       'a name',
       { target: 'sip:pbx.example' },
       'BAD_TARGET',
-      '--target sip:pbx.example: pbx.example is neither an IPv4 address nor localhost; names are not looked up',
+      '--target sip:pbx.example: pbx.example is neither an IP address nor localhost; names are not looked up',
     ],
     [
       'TCP',
@@ -234,7 +222,7 @@ describe('one line for', () => {
       'multicast',
       { target: 'sip:224.0.1.75', authorise: '224.0.1.75' },
       'BAD_TARGET',
-      '--target sip:224.0.1.75: 224.0.1.75 is no address of one host',
+      '--target sip:224.0.1.75: 224.0.1.75 is no address of one host; name one',
     ],
     [
       'no authority',
