@@ -10,7 +10,7 @@ import { type ScoreTable, tally } from '../harness/score/tally.js';
  * nothing is named where nothing is wrong: neither after a cure, nor where people are merely busy. A few seeds here;
  * `deadair score --seeds 20`, or DEADAIR_SCORE_SEEDS=20, is the long form (10 minutes).
  */
-const SEEDS = Number(process.env.DEADAIR_SCORE_SEEDS ?? 3);
+const SEEDS = Number(process.env.DEADAIR_SCORE_SEEDS ?? 2);
 /** Each run takes a second or two of one core, and a machine may be busy. */
 const TIMEOUT_MS = 1_800_000;
 const SHARE = 0.95;

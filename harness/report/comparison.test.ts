@@ -64,7 +64,7 @@ it('four curves of the wave after an outage are one command, one table and one p
   expect(said).toMatch(/mechanisms +none +registrar-unreachable/);
   const dir = readdirSync(out).find((name) => name.endsWith('-compared'))!;
   const html = readFileSync(join(out, dir, 'comparison.html'), 'utf8');
-  const plots = JSON.parse(/const PLOTS = (\[.*?\]);\n/s.exec(html)![1]!.replaceAll('<\\/', '</')) as {
+  const plots = JSON.parse(/const PLOTS = (\[.*?\]), WINDOWS = /s.exec(html)![1]!.replaceAll('<\\/', '</')) as {
     title: string;
     lines: { label: string; values: (number | null)[] }[];
   }[];
