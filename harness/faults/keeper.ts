@@ -8,7 +8,7 @@ export const RUN_OVER = 'the run is over';
 const PREPARE_MS = 4_000;
 /** An undo, a fallback and a proof each have to end by then; a fault is over at most this long times their number late. */
 const UNDO_MS = 15_000;
-const PROOF_MS = 10_000;
+const PROOF_MS = 20_000;
 /** A proof may come a moment after what it proves. */
 const PROOF_EVERY_MS = 100;
 const PROOF_TRIES = 20;
