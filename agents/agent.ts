@@ -74,8 +74,9 @@ async function start({ plan, media, legCapacity, registrationCapacity }: Assignm
   const phoneShare = registrationCapacity === 0 ? null : RegistrationStore.create(registrationCapacity);
   legs = legShare.store;
   registrations = phoneShare?.store ?? null;
-  const { callers } = plan;
-  if (callers !== null && callers.ip === 0) callers.ip = await addressTowards(callers.hop);
+  for (const party of [plan.callers, plan.registrants]) {
+    if (party && party.ip === 0) party.ip = await addressTowards(party.hop);
+  }
   const data: AgentsData = {
     plan,
     arrivals,

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { AmiReader, AsteriskReader, rtpQuality } from './asterisk.js';
 import { routerReadings } from './router.js';
 import { readRelay, relayReadings } from './rtpengine.js';
+import { EDGE_STATISTICS, readStatistics, TRUNK_STATISTICS } from './script-statistics.js';
 
 const METRICS = `# HELP rtpengine_sessions Number of Sessions
 # TYPE rtpengine_sessions gauge
@@ -42,6 +43,33 @@ describe('readings of RTPengine', () => {
 
   it('are not there when nobody answers', async () => {
     expect(await readRelay('127.0.0.1', 1)).toBeNull();
+  });
+});
+
+describe('readings of a Kamailio', () => {
+  it('are what its configuration counts, and its dialogs; not there when nobody answers, or nothing is counted', async () => {
+    const server = createHttp((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on('end', () => {
+        const { id, method } = JSON.parse(body) as { id: number; method: string };
+        const lines = ['script:attempts = 70', 'script:refused_cps = 12', 'script:capped = 3'];
+        const result = method === 'dlg.stats_active' ? { starting: 1, ongoing: 4, all: 5 } : lines;
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      });
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    expect(await readStatistics('127.0.0.1', TRUNK_STATISTICS, port)).toEqual({
+      attempts_total: 70,
+      refused_cps_total: 12,
+      calls: 5,
+    });
+    expect(await readStatistics('127.0.0.1', EDGE_STATISTICS, port)).toBeNull();
+    expect(await readStatistics('127.0.0.1', TRUNK_STATISTICS, 1)).toBeNull();
   });
 });
 

@@ -10,6 +10,7 @@ const SERIES: readonly { series: string; only?: string; metric: string }[] = [
   { series: 'rtpengine_ports_free', metric: 'ports_free' },
   { series: 'rtpengine_packets_total', metric: 'packets_total' },
   { series: 'rtpengine_packet_errors_total', metric: 'packet_errors_total' },
+  { series: 'rtpengine_errors_total', metric: 'request_errors_total' },
   { series: 'rtpengine_one_way_sessions_total', metric: 'one_way_total' },
   { series: 'rtpengine_zero_packet_streams_total', metric: 'zero_packet_streams_total' },
   { series: 'rtpengine_closed_sessions_total', only: 'reason="timeout"', metric: 'closed_by_timeout_total' },

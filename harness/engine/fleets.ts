@@ -94,7 +94,7 @@ function calleesBehind({ target }: RunPlan, maxCalls: number): FleetPlan['callee
 }
 
 /** The phones of one worker that register; nothing where the plan has none. */
-function registrantsOf(
+export function registrantsOf(
   plan: RunPlan,
   users: UserRow[] | null,
   share: { first: number; stride: number },

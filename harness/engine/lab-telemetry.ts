@@ -8,6 +8,7 @@ import { OptionsPulse } from '../collect/pulse.js';
 import { RedisReader } from '../collect/redis.js';
 import { routerReadings } from '../collect/router.js';
 import { type Readings, readRelay } from '../collect/rtpengine.js';
+import { EDGE_STATISTICS, readStatistics, TRUNK_STATISTICS } from '../collect/script-statistics.js';
 import type { StartedStack } from '../lab/docker/started.js';
 import type { Role, ServiceSpec } from '../lab/docker/types.js';
 import { machineSources, type Source } from './telemetry.js';
@@ -50,6 +51,7 @@ export async function labSources(stack: StartedStack, tag: string, nowMs: () => 
     ...withRole('node').flatMap(nodeSources),
     ...withRole('nat').map((part) => natSource(stack, part)),
     ...withRole('edge').flatMap((part) => edgeSources(part, tag, nowMs)),
+    ...withRole('trunk').flatMap(trunkSource),
     ...withRole('database').flatMap((part) => databaseSources(part, withRole('proxy')[0], nowMs)),
     ...withRole('queue').flatMap((part) => queueSource(part, nowMs)),
   ];
@@ -119,11 +121,25 @@ function edgeSources({ service, hosts: [host, ...others] }: Part, tag: string, n
   if (host === undefined) return [];
   // JSON-RPC listens on the inner network.
   const inner = others.at(-1) ?? host;
+  const read = async (): Promise<Readings | null> => {
+    const [told, counted] = await Promise.all([readEdge(inner, SIP_PORT), readStatistics(inner, EDGE_STATISTICS)]);
+    return told === null && counted === null ? null : { ...counted, ...told };
+  };
   const pulse = new OptionsPulse(host, SIP_PORT, tag, nowMs);
   return [
-    { source: 'edge', instance: service.name, read: () => readEdge(inner, SIP_PORT), close: nothing },
+    { source: 'edge', instance: service.name, read, close: nothing },
     { source: 'pulse', instance: service.name, read: () => pulse.read(), close: () => pulse.close() },
   ];
+}
+
+function trunkSource({ service, hosts: [host] }: Part): Source[] {
+  if (host === undefined) return [];
+  const read = async (): Promise<Readings | null> => {
+    const told = await readStatistics(host, TRUNK_STATISTICS);
+    if (told === null) return null;
+    return { ...told, rejected_total: (told.refused_cps_total ?? 0) + (told.refused_channels_total ?? 0) };
+  };
+  return [{ source: 'trunk', instance: service.name, read, close: nothing }];
 }
 
 function databaseSources({ service, hosts: [host] }: Part, proxy: Part | undefined, nowMs: () => number): Source[] {

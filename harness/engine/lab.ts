@@ -11,10 +11,11 @@ import { openStack } from '../lab/docker/locate.js';
 import { Stack } from '../lab/docker/stack.js';
 import type { StartedStack } from '../lab/docker/started.js';
 import type { ServiceSpec, StackSpec } from '../lab/docker/types.js';
-import type { RunPlan, StackTarget } from '../plan/types.js';
+import type { RegistrationPlan, RunPlan, StackTarget } from '../plan/types.js';
+import { plannedUsers, tenantRows, type UserRow } from '../plan/users.js';
 import type { AgentHost } from './agent-host.js';
 import { BudgetWatch } from './budget-watch.js';
-import { calleeRoom, legRoom } from './fleets.js';
+import { calleeRoom, legRoom, registrantsOf, registrationCapacity } from './fleets.js';
 import { Gatherer } from './gather.js';
 import { harvest } from './lab-harvest.js';
 import { labSources } from './lab-telemetry.js';
@@ -209,7 +210,8 @@ async function startAgents(
 ): Promise<AgentHost[]> {
   const { plan, arrivals, gatherer, edge, callees } = how;
   const { callerWorkers, mediaBackend } = plan.agents;
-  const fleets = labFleets(plan, edge, callees, randomInt(2 ** 40).toString(16), randomInt(65_536));
+  const users = plan.registrations === undefined ? null : await phonesOf(stack, plan, plan.registrations);
+  const fleets = labFleets(plan, edge, callees, users, randomInt(2 ** 40).toString(16), randomInt(65_536));
   const agents: RemoteAgent[] = [];
   try {
     for (const fleet of fleets) {
@@ -218,11 +220,13 @@ async function startAgents(
       const due = fleet.callers === null ? new Float64Array(0) : arrivals;
       const channel = await agentChannel(stack, service);
       const legs = legRoom(fleet);
-      const work = { plan: fleet, media: mediaBackend, legCapacity: legs, registrationCapacity: 0 };
+      const phones = fleet.registrants === undefined ? 0 : registrationCapacity(plan.registrations, callerWorkers);
+      const work = { plan: fleet, media: mediaBackend, legCapacity: legs, registrationCapacity: phones };
       const agent = await RemoteAgent.open(name, channel, work, due);
       agents.push(agent);
       gatherer.workers.push({
-        ...{ name, legs: agent.legs, registrations: null, counters: agent.counters, arrivals: due },
+        ...{ name, legs: agent.legs, counters: agent.counters, arrivals: due },
+        registrations: phones === 0 ? null : agent.registrations,
         ...{ first: fleet.callers?.first ?? 0, stride: fleet.callers?.stride ?? callerWorkers, died: false, ended: 0 },
       });
     }
@@ -233,11 +237,27 @@ async function startAgents(
   }
 }
 
+/** Those of the plan's file, or of the stack's own tenants (docker/common/tenants), one tenant after the other. Throws BAD_STACK. */
+async function phonesOf(stack: StartedStack, plan: RunPlan, { phones }: RegistrationPlan): Promise<UserRow[]> {
+  const named = plannedUsers(plan);
+  if (named !== null) return named;
+  const bad = (why: string): HarnessError =>
+    new HarnessError('BAD_STACK', `stack ${stack.spec.name}: ${why}; name its phones with --set users=FILE`);
+  const database = stack.withRole('database')[0];
+  if (database === undefined) throw bad('no service has the role database, which would know its phones');
+  const csv = await stack.output(database, ['tenants', 'csv']);
+  if (csv === null) throw bad(`${database.name} does not tell its phones (tenants csv)`);
+  const rows = tenantRows(csv);
+  if (rows.length >= phones) return rows.slice(0, phones);
+  throw bad(`it has ${rows.length} phones, and the plan wants ${phones}`);
+}
+
 /** Workers that call from the subscribers' side, and one that answers on the carrier's. */
 export function labFleets(
   plan: RunPlan,
   edge: Endpoint,
   callees: Endpoint | null,
+  users: UserRow[] | null,
   runTag: string,
   salt: number,
 ): FleetPlan[] {
@@ -265,6 +285,7 @@ export function labFleets(
       user: null,
     },
     callees: null,
+    ...registrantsOf(plan, users, { first: worker, stride: callerWorkers }, 0, edge),
   }));
   if (callees !== null) {
     // Every call may come to this one worker.

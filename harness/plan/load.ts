@@ -90,8 +90,10 @@ function checkScenario(data: unknown, ref: string): Scenario {
   const params: Params = scenario.params;
   const defaults = Object.fromEntries(Object.entries(params).map(([key, param]) => [key, param.default]));
   const misfits: [string, string | undefined][] = [['params', firstMisfit(params, defaults)]];
+  misfits.push(['onStack', firstMisfit(params, scenario.onStack ?? {})]);
   for (const [name, incident] of Object.entries(scenario.incidents ?? {})) {
     misfits.push([`incidents.${name}.set`, firstMisfit(params, incident.set)]);
+    misfits.push([`incidents.${name}.onStack`, firstMisfit(params, incident.onStack ?? {})]);
     if (incident.cure) misfits.push([`incidents.${name}.cure.set`, firstMisfit(params, incident.cure.set)]);
   }
   for (const [path, why] of misfits) {

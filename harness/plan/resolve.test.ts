@@ -154,7 +154,7 @@ describe('one line for', () => {
       'a limit that stacks do not have',
       { stack: 'naive', set: ['nodes=3'] },
       'BAD_PLAN',
-      '--set nodes=3: is of the embedded platform; a stack has nat.maxSessions, trunk.cps, trunk.channels, relay.ports, and its own variables by --env',
+      '--set nodes=3: is of the embedded platform; a stack has nat.maxSessions, nat.idleTimeoutMs, trunk.cps, trunk.channels, relay.ports, and its own variables by --env',
     ],
     ['both', { stack: 'embedded', target: 'sip:127.0.0.1' }, 'BAD_PLAN', '--stack and --target exclude each other'],
     [

@@ -13,7 +13,7 @@ import { parseSet } from './params.js';
 import { type Incident, incidentsOf, NO_INCIDENT, type ParamValue } from './scenario.js';
 import { builtSchema, checked, validatePlan, wishesSchema } from './schema.js';
 import { signallingOf } from './signalling.js';
-import { stackTarget } from './stack.js';
+import { populate, stackTarget } from './stack.js';
 import { KAMAILIO_PORTS, parseTarget } from './target.js';
 import type { FaultPlan, MediaBackend, RegistrationPlan, RunPlan, TargetPlan, Transport } from './types.js';
 import { readUsers } from './users.js';
@@ -65,7 +65,8 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
 
   const params: Record<string, ParamValue> = {};
   for (const [key, param] of Object.entries(scenario.params)) params[key] = param.default;
-  Object.assign(params, incident.set, cure);
+  const here = onStack(options);
+  Object.assign(params, here && scenario.onStack, incident.set, here && incident.onStack, cure);
   const platformParams: Record<string, ParamValue> = {};
   for (const assignment of options.set ?? []) {
     const { key, value } = parseSet(assignment, scenario.params);
@@ -91,19 +92,26 @@ export function resolvePlan(loaded: LoadedScenario, options: PlanOptions, stamp:
     ...(options.fault ?? []).map((text) => parseFault(text)),
   ];
   const embedded: TargetPlan = { kind: 'embedded', config: built.platform };
-  const target = onStack(options)
+  const isOfPlatform = ([key]: [string, unknown]): boolean => scenario.params[key]?.platform ?? false;
+  const ofPlatform = (set: object): Record<string, ParamValue> =>
+    Object.fromEntries(Object.entries(set).filter(isOfPlatform));
+  const target = here
     ? stackTarget(
         options,
         platformParams,
-        { ...(incident.set as Record<string, ParamValue>), ...cure },
+        { incident: ofPlatform({ ...incident.set, ...incident.onStack }), cure: ofPlatform(cure) },
         faults.length > 0,
       )
     : targetOf(options, incidentName, embedded, stamp, built.signalling?.transport);
   refuseFaults(faults, target, built.registrations);
-  if (target.kind === 'stack' && built.registrations !== undefined) {
-    throw new HarnessError('BAD_PLAN', `${where}: its phones register, which they do on the embedded platform only`);
-  }
+  if (target.kind === 'stack') populate(target, built.registrations);
   const signalling = signallingOf(built.signalling, target, options);
+  if (here && signalling.transport !== 'udp') {
+    throw new HarnessError(
+      'BAD_PLAN',
+      `--set transport=${signalling.transport}: phones in a stack speak SIP over UDP only`,
+    );
+  }
   const registrations = built.registrations === undefined ? undefined : phonesOf(built.registrations, target, seed);
   const placed = built.arrivals.some((stage) => stage.fromCps > 0 || stage.toCps > 0);
   if (placed) refuseCalls(registrations, target, built.agents?.callerWorkers ?? 1);

@@ -78,6 +78,8 @@ export interface Incident<P extends Params = Params> {
   /** The cause that it injects; only the scoring of the verdict reads it. */
   cause: Cause | null;
   set: Partial<Resolved<P>>;
+  /** What a stack in Docker has instead: real parts, whose limits and sizes are others. */
+  onStack?: Partial<Resolved<P>>;
   faults?: (p: Resolved<P>) => FaultWish[];
   cure?: { summary: string; set: Partial<Resolved<P>> };
   /** Why there is no cure, where there is none. */
@@ -88,7 +90,8 @@ export interface Incident<P extends Params = Params> {
 
 /**
  * A kind of day. Parameters resolve in this order, the later one wins:
- * defaults < incident.set < incident.cure.set (with --cured) < --set.
+ * defaults < onStack < incident.set < incident.onStack < incident.cure.set (with --cured) < --set;
+ * `onStack` counts only where the platform is a stack in Docker.
  */
 export interface Scenario<P extends Params = Params> {
   /** Lower-case letters, digits and hyphens: it becomes part of the run's directory. */
@@ -96,6 +99,8 @@ export interface Scenario<P extends Params = Params> {
   /** One line. */
   summary: string;
   params: P;
+  /** Defaults on a stack in Docker, which shares the machine's cores with both ends of the calls. */
+  onStack?: Partial<Resolved<P>>;
   build: (p: Resolved<P>) => Built;
   /** `none` is always there and need not be listed. */
   incidents?: Record<string, Incident<P>>;

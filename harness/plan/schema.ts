@@ -239,6 +239,7 @@ const incident = z.strictObject({
   summary: line,
   cause: z.enum(CAUSES).nullable(),
   set: values,
+  onStack: values.optional(),
   faults: fn.optional(),
   cure: z.strictObject({ summary: line, set: values }).optional(),
   noCure: line.optional(),
@@ -249,6 +250,7 @@ export const scenarioSchema = z.strictObject({
   name,
   summary: line,
   params: z.record(z.string().regex(/^[A-Za-z]\w*(\.\w+)*$/, 'must be a dotted name such as nat.maxSessions'), param),
+  onStack: values.optional(),
   build: fn,
   incidents: z
     .record(name, incident)

@@ -57,6 +57,19 @@ export function plannedUsers({ registrations, seed }: RunPlan): UserRow[] | null
   return readUsers(registrations.users, seed).rows.slice(0, registrations.phones);
 }
 
+/** What `tenants csv` of a stack of ours prints (docker/common/tenants): domain,extension,password,cap in each line. */
+export function tenantRows(csv: string): UserRow[] {
+  const tenants = new Map<string, number>();
+  return csv
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => {
+      const [domain = '', user = '', password = ''] = line.split(',');
+      if (!tenants.has(domain)) tenants.set(domain, tenants.size);
+      return { user, domain, password, tenant: tenants.get(domain)! };
+    });
+}
+
 /** `file` is for the errors. */
 export function parseUsers(text: string, file: string, domain: string, seed: number): UserRow[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);

@@ -161,8 +161,9 @@ const CALLS = `CREATE TEMP VIEW calls AS
     -- A party of ours that found the dialog or the session gone, and said BYE for that, did not mean to end the call.
     has_caller AND (outcome IN ${GAVE_UP} OR coalesce(callee_outcome_name IN ${GAVE_UP}, false) OR (outcome = 'dropped'
       AND CASE WHEN has_callee THEN callee_ended_by_name <> 'us' ELSE q850 <> 16 END)) AS dropped,
-    -- 408 and 5xx are the platform's words, unless the callee itself said them; 4xx and 6xx are its users'.
-    has_caller AND (outcome = 'timeout' OR (outcome = 'rejected' AND (final_code = 408 OR final_code BETWEEN 500 AND 599)
+    -- 408 and 5xx are the platform's words, unless the callee itself said them, and so is 488, as all callers offer the same;
+    -- other 4xx and 6xx are its users'.
+    has_caller AND (outcome = 'timeout' OR (outcome = 'rejected' AND (final_code IN (408, 488) OR final_code BETWEEN 500 AND 599)
       AND coalesce(callee_outcome_name, '') <> 'rejected')) AS failed,
     -- The caller gave up on a phone that never rang, rang too late, or was in fact answered. Ringing out is the callee's choice.
     -- An answer that crossed the CANCEL is ended at once, so it has no planned end (RFC 3261 15).

@@ -137,6 +137,32 @@ describe('503 has three look-alikes', () => {
     expect(await causes(made.calm(END, [source]).telemetry(source, END, readings))).toEqual({ [cause]: 30 });
   });
 
+  it("a B2BUA made 34 of the trunk's 42: its own count of refusals by reason outranks the Reason", async () => {
+    const counted = (tMs: number) => ({
+      ...cps(tMs),
+      refused_cps_total: cps(tMs).rejected_total,
+      refused_channels_total: 0,
+    });
+    const made = run(30, (callNo, atMs) => refused(callNo, atMs, 503, 34));
+    expect(await causes(made.calm(END, ['trunk']).telemetry('trunk', END, counted))).toEqual({ 'trunk-cps-limit': 30 });
+  });
+
+  it('a relay counts refused requests, and has used its ports', async () => {
+    const out = (used: number) => (tMs: number) => ({
+      ports_used: used,
+      ports_max: 400,
+      request_errors_total: emptyRelay(tMs).alloc_failed_total,
+    });
+    const made = (): SyntheticRun => run(30, (callNo, atMs) => refused(callNo, atMs, 503, 47));
+    const said = (used: number): SyntheticRun => made().calm(END, ['relay']).telemetry('relay', END, out(used));
+    expect(await causes(said(398))).toEqual({ 'rtp-port-exhausted': 30 });
+    expect(await causes(said(40))).toEqual({ unknown: 30 });
+  });
+
+  it('488 to an offer that is taken in other calls: a node had no port to answer with', async () => {
+    expect(await causes(run(30, (n, t) => refused(n, t, 488)).calm(END))).toEqual({ 'rtp-port-exhausted': 30 });
+  });
+
   it('a trunk that refuses everything has no limit, it is broken', async () => {
     const made = run(30, (callNo, atMs) => refused(callNo, atMs, 503));
     expect(await causes(made.calm(END, ['trunk']).telemetry('trunk', END, broken))).toEqual({ unknown: 30 });

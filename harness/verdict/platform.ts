@@ -30,8 +30,8 @@ const METRICS = {
     'reloading',
     'taskprocessor_depth',
   ],
-  relay: ['ports_used', 'ports_max', 'alloc_failed_total', 'unanchored_total'],
-  trunk: ['calls', 'attempts_total', 'rejected_total', 'queue_depth'],
+  relay: ['ports_used', 'ports_max', 'alloc_failed_total', 'unanchored_total', 'request_errors_total'],
+  trunk: ['calls', 'attempts_total', 'rejected_total', 'queue_depth', 'refused_cps_total', 'refused_channels_total'],
   cdr: ['pending', 'pending_max', 'committed_total', 'oldest_pending_ms', 'commit_ms', 'dropped_total'],
   registrar: [
     'registers_total',

@@ -15,6 +15,8 @@ export const TRUNK_REFUSALS = `CREATE OR REPLACE TEMP TABLE trunk_refusals AS
   pace AS (SELECT instance, coalesce(max(accepted) FILTER (refused > 0) >= 0.8 * max(accepted), false) AS at_pace
            FROM seconds GROUP BY instance)
   SELECT instance, t_prev, t, rejected, calls, most, attempts,
+    -- A trunk that counts its refusals by their reason has said it.
+    CASE WHEN refused_cps > 0 THEN 42 WHEN refused_channels > 0 THEN 34 END AS said,
     CASE WHEN at_peak >= 0.8 THEN 34 WHEN at_pace THEN 42 END AS looks_like,
     1000.0 * (attempts - rejected) / greatest(1, t - t_prev) AS accepted_per_s
   FROM trunk JOIN peak USING (instance) JOIN shape USING (instance) JOIN pace USING (instance) WHERE rejected > 0`;
@@ -23,17 +25,19 @@ export const TRUNK_REFUSALS = `CREATE OR REPLACE TEMP TABLE trunk_refusals AS
 export function refusedBy(cause: 34 | 42): string {
   return `
     WITH watched AS (SELECT count(*) > 0 AS yes FROM trunk),
-    hits AS (SELECT s.*, r.looks_like, coalesce(r.refused, false) AS refused FROM suspects s LEFT JOIN (
-      SELECT callNo, max(looks_like) AS looks_like, true AS refused
+    hits AS (SELECT s.*, r.looks_like, r.said, coalesce(r.refused, false) AS refused FROM suspects s LEFT JOIN (
+      SELECT callNo, max(looks_like) AS looks_like, max(said) AS said, true AS refused
       FROM suspects JOIN trunk_refusals ON caller_rejectedMs BETWEEN t_prev - 500 AND t + 1000 GROUP BY callNo) r USING (callNo))
     SELECT callNo, CASE
+        WHEN said = ${cause} THEN 0.97
         WHEN q850 = ${cause} AND refused THEN 0.97
         WHEN q850 = ${cause} AND NOT watched.yes THEN 0.85
         WHEN q850 = ${cause} THEN 0.6
         ELSE 0.75 END AS confidence
     FROM hits, watched
     WHERE failed AND final_code BETWEEN 500 AND 599 AND NOT answered
-      AND (q850 = ${cause} OR (q850 = 0 AND looks_like = ${cause}))`;
+      -- A B2BUA in between may make 34 of every 503 (chan_pjsip does): then the trunk's own word counts.
+      AND (CASE WHEN said IS NOT NULL AND q850 IN (0, 34, 42) THEN said ELSE q850 END = ${cause} OR (q850 = 0 AND looks_like = ${cause}))`;
 }
 
 export const refusalEvidence: readonly Evidence[] = [

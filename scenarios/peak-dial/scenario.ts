@@ -35,6 +35,8 @@ export default defineScenario({
     ...embeddedParams,
     ...webphoneParams,
   },
+  // 200 calls: 5 a second for 30 s, then 50 in one second. What talk two cores carry is in docker/README.md.
+  onStack: { quietMs: 30_000, burst: 50, holdMsMin: 6000, holdMsMax: 8000 },
   build: (p) => ({
     arrivals: [
       { name: 'quiet', durationMs: p.quietMs, fromCps: p.quietCps, toCps: p.quietCps },
@@ -57,6 +59,8 @@ export default defineScenario({
       // The 20 quiet calls hold up to 40 sessions when the burst comes, since RTCP starts seconds after RTP. RTP of about
       // 65 more finds a place then, and half of the calls find the table full.
       set: { 'nat.maxSessions': 100 },
+      // Of 40 calls, the burst finds half of the table taken.
+      onStack: { quietMs: 4000, burst: 20, holdMsMin: 33_000, holdMsMax: 37_000, 'nat.maxSessions': 40 },
       cure: {
         summary: 'a table for the peak: 170 calls x 2 flows + 1 for SIP + half as much again, since flows linger 30 s',
         set: { 'nat.maxSessions': 512 },
@@ -66,6 +70,7 @@ export default defineScenario({
       summary: 'the relay has ports for 85 of 170 calls, and passes the SDP of the others on without an audio path',
       cause: 'rtp-port-exhausted',
       set: { 'relay.ports': 340, 'relay.onExhausted': 'relay-anyway' },
+      onStack: { quietMs: 4000, 'relay.ports': 160 },
       cure: {
         summary: 'a pool for the peak: 170 calls x 4 ports, and half as much again',
         set: { 'relay.ports': 1020 },
@@ -75,6 +80,7 @@ export default defineScenario({
       summary: 'the carrier takes 50 INVITEs a second, and answers 503 to the other 100 of the burst',
       cause: 'trunk-cps-limit',
       set: { 'trunk.cps': 50 },
+      onStack: { quietMs: 4000, 'trunk.cps': 20 },
       // 150 at 45 a second: the last one waits 3.3 s, within the 8 s for which callers are patient.
       cure: { summary: 'the platform paces its INVITEs to 45 a second', set: { pacingCps: 45 } },
     },
@@ -82,6 +88,7 @@ export default defineScenario({
       summary: 'the carrier has 100 channels for 170 calls, and answers 503 from the 101st',
       cause: 'trunk-channel-limit',
       set: { 'trunk.channels': 100 },
+      onStack: { quietMs: 4000, 'trunk.channels': 40 },
       cure: { summary: 'a second trunk of 100 channels, tried after the 503 of the first', set: { 'trunk.count': 2 } },
     },
     'db-stall': {
@@ -114,6 +121,7 @@ export default defineScenario({
         holdMsMax: 9000,
         steps: 'hold@2s,resume@4s',
       },
+      onStack: { quietMs: 4000, burst: 20 },
       cure: {
         summary: 'the edge hashes the Call-ID: a call always meets its node',
         set: { 'edge.dispatch': 'call-id-hash' },

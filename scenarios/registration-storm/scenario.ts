@@ -124,6 +124,8 @@ export default defineScenario({
     ...embeddedParams,
     ...webphoneParams,
   },
+  // As many phones as a stack's tenants have without being asked, on cores that the platform shares.
+  onStack: { phones: 1000, tenants: 50 },
   build: (p) => {
     const { cure, phase } = p;
     const takesCalls = p.cps > 0 || p.answer;

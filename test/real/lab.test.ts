@@ -1,72 +1,122 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { LABEL } from '../../harness/lab/docker/labels.js';
-import type { Verdict } from '../../harness/verdict/types.js';
 import { runCommand, startCli } from '../support/cli.js';
 import { describeWithStack, labelled, sweptAtTheEnd } from '../support/docker.js';
+import { FULL, runOnStack, runScenario, sippThrough } from '../support/lab.js';
 
-const out = mkdtempSync(join(tmpdir(), 'deadair-lab-'));
-afterAll(() => rmSync(out, { recursive: true, force: true }));
-
-/**
- * 5 calls a second for 30 s, then 50 in one second: 200. Two cores carry all parts of the platform and both ends of about 85
- * calls with audio at once, but not of 200: so they talk for 7 s.
- */
-const CALLS = 200;
-const LOAD = ['quietMs=30000', 'burst=50', 'holdMsMin=6000', 'holdMsMax=8000'].flatMap((set) => ['--set', set]);
+/** 5 calls a second for 30 s, then 50 in one second: 200, as `deadair run peak-dial --stack blueprint` has them. 80 in the short form. */
+const CALLS = FULL ? 200 : 80;
+const LOAD = FULL ? [] : ['--set', 'quietMs=6000'];
 /** What differs between two counts of the same packets: those under way when a call ends. */
 const AGREE = 0.01;
 
-describeWithStack('blueprint', 'a run on the blueprint stack', (docker) => {
-  sweptAtTheEnd(docker, 'blueprint');
+/** Of a query over a run's `legs` and `telemetry`. */
+async function firstRow(dir: string, sql: string): Promise<number[]> {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  for (const table of ['legs', 'telemetry']) {
+    await connection.run(`CREATE VIEW ${table} AS FROM '${join(dir, `${table}.parquet`)}'`);
+  }
+  return (await connection.runAndReadAll(sql)).getRows()[0]!.map(Number);
+}
 
-  it('of 200 calls: both ends measured, none dropped, and every leg hears its own peer and nobody else', async () => {
-    const args = ['run', 'peak-dial', '--stack', 'blueprint', '--json', '--out', out, ...LOAD];
-    const { stdout, stderr } = await runCommand(args, { limitMs: 400_000 });
-    expect(stderr).toMatch(/stack blueprint: ready in [\d.]+ s/);
-    const verdict = JSON.parse(stdout) as Verdict;
-    // How good the audio is depends on the machine, whose cores all of this shares; that it is theirs does not.
-    expect(verdict.load).toMatchObject({ offered: CALLS, started: CALLS, ended: CALLS });
-    expect(verdict.calls).toMatchObject({ total: CALLS, answered: CALLS, dropped: 0 });
-    const run = join(out, readdirSync(out)[0]!);
-    const instance = await DuckDBInstance.create(':memory:');
-    const connection = await instance.connect();
-    const query = async (sql: string): Promise<number[]> =>
-      (await connection.runAndReadAll(sql)).getRows()[0]!.map(Number);
-    const legs = `'${join(run, 'legs.parquet')}'`;
-    expect(
-      await query(
-        `SELECT count(*), count(*) FILTER (outcome_name = 'completed'), count(DISTINCT "callNo"),
-                count(*) FILTER ("heardPeer" > 200), sum("heardOther" + "heardForeign" + "heardSelf") FROM ${legs}`,
-      ),
-    ).toEqual([2 * CALLS, 2 * CALLS, CALLS, 2 * CALLS, 0]);
-    const [sent, received, callers] = (await query(
-      `SELECT sum("rtpSent"), sum("rtpReceived"),
-              sum("rtpSent" + "rtpReceived" + "rtcpSent" + "rtcpReceived") FILTER (role_name = 'caller') FROM ${legs}`,
-    )) as [number, number, number];
-    const said = async (metric: string): Promise<number> => {
-      const last = `SELECT max(value) AS v FROM '${join(run, 'telemetry.parquet')}' WHERE metric = '${metric}' GROUP BY instance`;
-      return (await query(`SELECT sum(v) FROM (${last})`))[0]!;
-    };
-    expect(Math.abs((await said('rtp_received_total')) / sent - 1)).toBeLessThan(AGREE);
-    expect(Math.abs((await said('rtp_sent_total')) / received - 1)).toBeLessThan(AGREE);
-    expect(Math.abs((await said('packets_total')) / callers - 1)).toBeLessThan(AGREE);
-    expect(await labelled(docker, `${LABEL.stack}=blueprint`)).toEqual([]);
-  });
+for (const stack of ['naive', 'blueprint'] as const) {
+  describeWithStack(stack, `the ${stack} stack`, (docker) => {
+    sweptAtTheEnd(docker, stack);
+    beforeAll(async () => {
+      const up = await runCommand(['stack', 'up', stack], { limitMs: 240_000 });
+      expect(up.stdout, up.stderr).toMatch(/ready in [\d.]+ s/);
+    }, 300_000);
 
-  it('that is killed with -9 while calls are up leaves no container, network or volume', async () => {
-    const running = startCli(['run', 'peak-dial', '--stack', 'blueprint', '--out', out, ...LOAD], { limitMs: 400_000 });
-    await running.says(/offered [1-9]/);
-    process.kill(running.pid, 'SIGKILL');
-    expect((await labelled(docker, `${LABEL.stack}=blueprint`)).length).toBeGreaterThan(0);
-    for (let i = 0; i < 240; i++) {
-      if ((await labelled(docker, `${LABEL.stack}=blueprint`)).length === 0) break;
-      await sleep(250);
-    }
-    expect(await labelled(docker, `${LABEL.stack}=blueprint`)).toEqual([]);
+    it("carries an outsider's calls: SIPp in a container behind the router, to SIPp at the carrier's", async () => {
+      expect(await sippThrough(docker, stack, 20)).toMatch(/Successful call\s*\|\s*\d+\s*\|\s*20\s/);
+    });
+
+    it(
+      stack === 'naive'
+        ? 'loses re-INVITEs to a node that never heard of the call, and says so'
+        : 'keeps re-INVITEs on the node of the call',
+      async () => {
+        const { verdict } = await runOnStack(stack, '--incident', 'misrouted');
+        const { total, answered } = verdict.calls;
+        expect({ total, answered }).toEqual({ total: 40, answered: 40 });
+        if (stack === 'blueprint') {
+          expect(verdict.calls.bad).toBe(0);
+          return;
+        }
+        expect(verdict.calls.bad).toBeGreaterThan(10);
+        expect(verdict.causes.map((c) => c.cause)).toEqual(['misrouted-in-dialog']);
+      },
+    );
+
+    if (stack === 'blueprint')
+      it('of all calls: both ends measured, none dropped, and every leg hears its own peer and nobody else', async () => {
+        const { verdict, dir } = await runOnStack(stack, ...LOAD);
+        const numbers = (sql: string): Promise<number[]> => firstRow(dir, sql);
+        // How good the audio is depends on the machine, whose cores all of this shares; that it is theirs does not.
+        expect(verdict.load).toMatchObject({ offered: CALLS, started: CALLS, ended: CALLS });
+        expect(verdict.calls).toMatchObject({ total: CALLS, answered: CALLS, dropped: 0 });
+        expect(
+          await numbers(
+            `SELECT count(*), count(*) FILTER (outcome_name = 'completed'), count(DISTINCT "callNo"),
+                    count(*) FILTER ("heardPeer" > 200), sum("heardOther" + "heardForeign" + "heardSelf") FROM legs`,
+          ),
+        ).toEqual([2 * CALLS, 2 * CALLS, CALLS, 2 * CALLS, 0]);
+        const [sent, received, callers] = (await numbers(
+          `SELECT sum("rtpSent"), sum("rtpReceived"),
+                  sum("rtpSent" + "rtpReceived" + "rtcpSent" + "rtcpReceived") FILTER (role_name = 'caller') FROM legs`,
+        )) as [number, number, number];
+        // The stack served other calls before this run.
+        const said = async (source: string, metric: string): Promise<number> =>
+          (
+            await numbers(`SELECT sum(v) FROM (SELECT max(value) - min(value) AS v FROM telemetry
+              WHERE source = '${source}' AND metric = '${metric}' GROUP BY instance)`)
+          )[0]!;
+        expect(Math.abs((await said('node', 'rtp_received_total')) / sent - 1)).toBeLessThan(AGREE);
+        expect(Math.abs((await said('node', 'rtp_sent_total')) / received - 1)).toBeLessThan(AGREE);
+        expect(Math.abs((await said('relay', 'packets_total')) / callers - 1)).toBeLessThan(AGREE);
+      });
+
+    if (FULL)
+      it('registers its tenants, all of them, also after a storm', async () => {
+        const load = ['bootMs=5000', 'atMs=10000', 'watchMs=20000'].flatMap((set) => ['--set', set]);
+        const { verdict } = await runScenario('registration-storm', stack, '--incident', 'storm', ...load);
+        expect(verdict.registrations).toMatchObject({ phones: 1000, registeredAtEnd: 1000 });
+      });
   });
-});
+}
+
+const INCIDENTS = [
+  ['trunk-cps', 'trunk-cps-limit'],
+  ['trunk-channels', 'trunk-channel-limit'],
+  ['rtp-ports', 'rtp-port-exhausted'],
+  ['nat-table', 'nat-table-full'],
+] as const;
+
+for (const stack of FULL ? (['naive', 'blueprint'] as const) : []) {
+  describeWithStack(stack, `incidents on the ${stack} stack`, (docker) => {
+    sweptAtTheEnd(docker, stack);
+
+    it.each(INCIDENTS)('%s is named blindly: %s', async (incident, cause) => {
+      const { verdict } = await runOnStack(stack, '--incident', incident);
+      expect(verdict.calls.bad).toBeGreaterThan(5);
+      expect(verdict.causes[0]).toMatchObject({ cause });
+      expect(verdict.causes[0]!.calls / verdict.calls.bad).toBeGreaterThanOrEqual(0.95);
+      expect(await labelled(docker, `${LABEL.stack}=${stack}`)).toEqual([]);
+    });
+
+    it('a run that is killed with -9 while calls are up leaves nothing', async () => {
+      const running = startCli(['run', 'peak-dial', '--stack', stack], { limitMs: 400_000, cwd: '/tmp' });
+      await running.says(/offered [1-9]/);
+      process.kill(running.pid, 'SIGKILL');
+      expect((await labelled(docker, `${LABEL.stack}=${stack}`)).length).toBeGreaterThan(0);
+      for (let i = 0; i < 240; i++) {
+        if ((await labelled(docker, `${LABEL.stack}=${stack}`)).length === 0) break;
+        await sleep(250);
+      }
+      expect(await labelled(docker, `${LABEL.stack}=${stack}`)).toEqual([]);
+    });
+  });
+}

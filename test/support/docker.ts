@@ -4,10 +4,12 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
+import { containerName } from '../../harness/lab/docker/container.js';
 import { connect, type Docker } from '../../harness/lab/docker/engine.js';
 import { LABEL } from '../../harness/lab/docker/labels.js';
 import { survey } from '../../harness/lab/docker/survey.js';
 import { sweep } from '../../harness/lab/docker/sweep.js';
+import { demuxed } from '../../harness/lab/docker/watch.js';
 import { describeWith } from './judges.js';
 
 /** A static busybox makes an image of 2 MB without any registry. */
@@ -111,4 +113,26 @@ export function sweptAtTheEnd(docker: Docker, stack: string): void {
 export function describeWithStack(stack: string, name: string, tests: (docker: Docker) => void): void {
   const lacking = MISSING ?? lackingImages.get(stack) ?? `there is no stack ${stack}`;
   describeWith(lacking === '' ? null : lacking, name, () => tests(engine!));
+}
+
+/** An errand in the network of a stack's container, to its end: its exit code and what it printed. `files` are seen under /files. */
+export async function runBeside(
+  docker: Docker,
+  beside: { stack: string; service: string },
+  errand: { image: string; command: string[]; files: string },
+): Promise<{ code: number; words: string }> {
+  const container = await docker.createContainer({
+    Image: errand.image,
+    Cmd: errand.command,
+    Labels: { [LABEL.stack]: beside.stack, [LABEL.service]: `beside-${beside.service}` },
+    HostConfig: {
+      NetworkMode: `container:${containerName(beside.stack, beside.service)}`,
+      Mounts: [{ Type: 'bind', Source: errand.files, Target: '/files', ReadOnly: true }],
+    },
+  });
+  await container.start();
+  const { StatusCode } = (await container.wait()) as { StatusCode: number };
+  const words = demuxed(await container.logs({ stdout: true, stderr: true, follow: false }));
+  await container.remove();
+  return { code: StatusCode, words };
 }

@@ -7,15 +7,18 @@ import { type CauseRule, nice, num, span } from '../rule.js';
  *
  * Ruled out by: the relay's address in the SDP of both ends (nat-table-full), a trunk that gave the 503.
  */
+/** A relay that does not count what it could not serve (RTPengine) has refused requests, and all of its pool is taken. */
+const OUT_OF_PORTS =
+  'alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND coalesce(request_errors, 1) > 0 AND ports_used >= 0.9 * ports_max)';
+
 export const rtpPortExhausted: CauseRule = {
   name: 'rtp-port-exhausted',
-  summary: 'The media relay had no RTP port left',
+  summary: 'The media relay, or a node without one, had no RTP port left',
   needs: ['relay'],
   cure: 'Widen the relay port range to at least 4 ports per concurrent call plus a quarter (port-min/port-max), refuse calls with 503 when none is left instead of passing the SDP on, and alarm at 80 % used.',
   prepare: [
     `CREATE OR REPLACE TEMP TABLE relay_out AS
-       -- A relay that does not count what it could not serve (RTPengine) is out when all of its pool is taken.
-       SELECT * FROM ${stretches('relay', 'alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND ports_used >= 0.9 * ports_max)')}`,
+       SELECT * FROM ${stretches('relay', OUT_OF_PORTS)}`,
   ],
   rule: `
     WITH watched AS (SELECT count(*) > 0 AS yes FROM relay),
@@ -26,10 +29,14 @@ export const rtpPortExhausted: CauseRule = {
                                  AND started_ms <= until + 1000) AS seen FROM suspects s)
     SELECT callNo, CASE
         WHEN answered THEN CASE WHEN seen THEN 0.97 ELSE 0.75 END
+        WHEN final_code = 488 THEN 0.7
         WHEN q850 = 47 THEN CASE WHEN seen THEN 0.97 ELSE 0.6 END
         ELSE 0.8 END AS confidence
     FROM hits, watched, anchoring
-    WHERE (seen OR NOT watched.yes)
+    -- 488 to an offer that the same platform takes in other calls is not about the offer: the node had nothing to answer it
+    -- with (RFC 3261 21.4.26; Asterisk says so when it cannot bind another port).
+    WHERE (failed AND final_code = 488 AND callee_startedMs IS NULL AND EXISTS (FROM graded WHERE answered))
+      OR (seen OR NOT watched.yes)
       AND ((answered AND starved AND unanchored AND anchoring.yes)
         OR (failed AND final_code >= 500 AND q850 = 47)
         -- No Reason came: the relay's own count must say it, and no trunk may have refused.
@@ -38,8 +45,8 @@ export const rtpPortExhausted: CauseRule = {
   evidence: [
     {
       source: 'relay',
-      sql: `SELECT greatest(sum(alloc_failed), sum(unanchored)) AS failed, max(ports_used) AS used, max(ports_max) AS ports_max, min(t_prev) AS since, max(t) AS until
-            FROM relay WHERE alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND ports_used >= 0.9 * ports_max) HAVING count(*) > 0`,
+      sql: `SELECT greatest(sum(alloc_failed), sum(unanchored), sum(request_errors)) AS failed, max(ports_used) AS used, max(ports_max) AS ports_max, min(t_prev) AS since, max(t) AS until
+            FROM relay WHERE ${OUT_OF_PORTS} HAVING count(*) > 0`,
       text: (r) =>
         r.used === undefined
           ? null
