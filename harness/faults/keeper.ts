@@ -11,7 +11,7 @@ const UNDO_MS = 15_000;
 const PROOF_MS = 20_000;
 /** A proof may come a moment after what it proves. */
 const PROOF_EVERY_MS = 100;
-const PROOF_TRIES = 20;
+const PROOF_TRIES = 100;
 /** A target that was restarted has no fault for at most this long, and what it takes to do it anew. */
 const WATCH_MS = 250;
 

@@ -9,7 +9,7 @@ import { type CauseRule, nice, num, span } from '../rule.js';
  */
 /** A relay that does not count what it could not serve (RTPengine) has refused requests, and all of its pool is taken. */
 const OUT_OF_PORTS =
-  'alloc_failed > 0 OR unanchored > 0 OR (alloc_failed IS NULL AND coalesce(request_errors, 1) > 0 AND ports_used >= 0.9 * ports_max)';
+  'alloc_failed > 0 OR unanchored > 0 OR (alloc_failed_total IS NULL AND (request_errors_total IS NULL OR request_errors > 0) AND ports_used >= 0.9 * ports_max)';
 
 export const rtpPortExhausted: CauseRule = {
   name: 'rtp-port-exhausted',
