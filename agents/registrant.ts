@@ -1,7 +1,7 @@
 import { KeyedPrng } from '../harness/prng.js';
+import { ArrivalTurn, STARTS_PER_TICK } from './arrival-turn.js';
 import { ChallengeBook } from './challenge-book.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
-import { Gather, STARTS_PER_TICK } from './gather.js';
 import { Population } from './identity.js';
 import { PhoneBook } from './phone-book.js';
 import type { PhoneParts } from './phone-party.js';
@@ -54,7 +54,7 @@ export class Registrant implements Actor, SocketUser {
   readonly #chance: KeyedPrng;
   #next = 0;
   #nowUs: number;
-  readonly #gather: Gather;
+  readonly #turn: ArrivalTurn;
   #inFlight = 0;
   #stopped = false;
   /** Two for a phone: its next attempt, and the end of its binding. */
@@ -79,7 +79,7 @@ export class Registrant implements Actor, SocketUser {
     const nowUs = wire.nowUs();
     this.phones = n;
     this.#nowUs = nowUs;
-    this.#gather = new Gather(wire);
+    this.#turn = new ArrivalTurn(wire);
     this.#values = options.counters.values;
     const population = new Population(plan, seed, options.users ?? null);
     this.#schedule = scheduleOf(plan, population, first, stride, seed);
@@ -144,7 +144,7 @@ export class Registrant implements Actor, SocketUser {
     this.client.advance(nowUs);
     const due = Math.min(this.#timers.nextUs(), this.client.nextUs());
     if (this.#stopped || this.#next >= dueMs.length) return due;
-    return Math.min(due, this.#gather.nextUs(this.#o.t0Us + dueMs[this.#next]! * 1000, nowUs, started));
+    return Math.min(due, this.#turn.nextUs(this.#o.t0Us + dueMs[this.#next]! * 1000, nowUs, started));
   }
 
   /** A wave reaches a phone: what it had is gone. */

@@ -1,11 +1,11 @@
 import { draw } from '../harness/plan/dist.js';
 import { KeyedPrng } from '../harness/prng.js';
+import { ArrivalTurn, STARTS_PER_TICK } from './arrival-turn.js';
 import { CallAgent } from './call/agent.js';
 import type { IncomingOptions } from './call/incoming.js';
 import { CALL, TIMER } from './call/table.js';
 import type { CallerOptions } from './caller-options.js';
 import { bucketOf, COUNTER_INDEX } from './counters.js';
-import { Gather, STARTS_PER_TICK } from './gather.js';
 import { O } from './leg.js';
 import { ROLE } from './record.js';
 import type { PhoneCallHandler } from './registrant-options.js';
@@ -20,7 +20,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
   #next: number;
   /** After this no further arrival is started. */
   #stopped = false;
-  readonly #gather: Gather;
+  readonly #turn: ArrivalTurn;
 
   constructor(wire: Wire, options: CallerOptions) {
     const n = options.maxCalls;
@@ -45,7 +45,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
       incomingOf(options),
     );
     this.#o = options;
-    this.#gather = new Gather(wire);
+    this.#turn = new ArrivalTurn(wire);
     this.#chance = new KeyedPrng(options.seed);
     this.#holdUs = new Float64Array(n);
     this.#next = options.first;
@@ -80,7 +80,7 @@ export class Caller extends CallAgent implements PhoneCallHandler {
     const due = super.tick(nowUs);
     if (this.exhausted) return due;
     const arrivalUs = o.t0Us + o.arrivals[this.#next]! * 1000;
-    return Math.min(due, this.#gather.nextUs(arrivalUs, nowUs, started));
+    return Math.min(due, this.#turn.nextUs(arrivalUs, nowUs, started));
   }
 
   #arrive(callNo: number, nowUs: number): void {

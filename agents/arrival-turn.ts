@@ -7,7 +7,7 @@ const GATHER_US = 2000;
 export const STARTS_PER_TICK = 64;
 
 /** When the next arrival of a worker wants its turn. On a real wire arrivals share one; in virtual time a turn costs nothing. */
-export class Gather {
+export class ArrivalTurn {
   readonly #us: number;
   constructor(wire: Wire) {
     this.#us = wire.kind === 'memory' ? 0 : GATHER_US;
