@@ -1,4 +1,5 @@
-import type { Actor, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
+import { Copier } from '../../../agents/wire/copier.js';
+import type { Actor, Lost, MediaPorts, MediaSink, Sink, UdpPort, Wire } from '../../../agents/wire/types.js';
 import { Line } from '../../impair/line.js';
 
 /** Seen from the part that the link belongs to. */
@@ -50,7 +51,7 @@ export class Link implements Wire, Actor {
   }
 
   /** Bound once more, after its process was gone: the same socket, in other hands. */
-  bind(ip: number, port: number, sink: Sink): UdpPort {
+  bind(ip: number, port: number, sink: Sink, lost?: Lost): UdpPort {
     const known = this.#ports.findIndex((p) => p.ip === ip && p.port === port && port !== 0);
     if (known >= 0) {
       const { inner } = this.#ports[known]!;
@@ -59,11 +60,12 @@ export class Link implements Wire, Actor {
       return this.#ports[known]!;
     }
     const w = this.#ports.length;
-    const inner = this.wire.bind(ip, port, (b, off, len, srcIp, srcPort, nowUs) => {
+    const heard: Sink = (b, off, len, srcIp, srcPort, nowUs) => {
       const flow = ((inner.port << 16) | srcPort) >>> 0;
       if (this.in.pass(b, off, len, flow, srcIp & 255, srcIp, srcIp, srcPort, 0, w, nowUs))
         this.#ports[w]!.sink(b, off, len, srcIp, srcPort, nowUs);
-    });
+    };
+    const inner = this.wire.bind(ip, port, heard, lost);
     const linked = new LinkPort(this, inner, sink, w);
     this.#ports.push(linked);
     return linked;
@@ -93,6 +95,7 @@ export class Link implements Wire, Actor {
 
 class LinkPort implements UdpPort {
   open = true;
+  readonly #copier = new Copier();
   readonly ip: number;
   readonly port: number;
   readonly tx: Uint8Array;
@@ -118,7 +121,7 @@ class LinkPort implements UdpPort {
       inner.commit(len, dstIp, dstPort);
   }
   send(bytes: Uint8Array, off: number, len: number, dstIp: number, dstPort: number): void {
-    this.tx.set(bytes.subarray(off, off + len), this.inner.slot());
+    this.#copier.copy(bytes, off, this.tx, this.inner.slot(), len);
     this.commit(len, dstIp, dstPort);
   }
   drops(): number {
@@ -131,6 +134,7 @@ class LinkPort implements UdpPort {
 }
 
 class LinkMedia implements MediaPorts {
+  readonly #copier = new Copier();
   readonly kind: MediaPorts['kind'];
   readonly ip: number;
   readonly tx: Uint8Array;
@@ -162,8 +166,7 @@ class LinkMedia implements MediaPorts {
   }
   /** A datagram that the line held. */
   release(b: Uint8Array, off: number, len: number, srcPort: number, dstIp: number, dstPort: number): void {
-    const to = this.inner.slot();
-    for (let i = 0; i < len; i++) this.tx[to + i] = b[off + i]!;
+    this.#copier.copy(b, off, this.tx, this.inner.slot(), len);
     this.inner.commit(len, srcPort, dstIp, dstPort);
   }
   close(): void {
