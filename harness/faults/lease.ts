@@ -2,25 +2,12 @@
  * A fault is a lease: what is done, how it is seen to be there, how it is taken away, and how it is seen to be gone, all of it as
  * data, so that a process that outlives us can carry it out (watchdog), and so can a later command (`deadair faults sweep`).
  */
+import type { Sidecar } from '../lab/docker/fault-steps.js';
 import type { Part } from '../lab/docker/parts.js';
 import type { FaultKind } from '../plan/fault-kinds.js';
 import type { FaultPlan } from '../plan/types.js';
 
-/** A helper container beside a target; it carries the run's and the fault's labels, so every sweep finds it. */
-export interface Sidecar {
-  image: string;
-  cmd: string[];
-  /** Container ids whose network or processes it shares; null: none, and then it has no network at all. */
-  networkOf: string | null;
-  pidOf: string | null;
-  capAdd: string[];
-  env: Record<string, string>;
-  /** Of the namespace that it shares; written at its start. */
-  sysctls: Record<string, string>;
-  cpuShares: number | null;
-  /** Told on its standard output when it is at work; null: running is enough. */
-  readyLine: string | null;
-}
+export type { Sidecar };
 
 /** Where the control interface of a Toxiproxy is, and which of its proxies is meant. */
 export interface ToxicProxy {

@@ -1,18 +1,22 @@
-/** The steps of faults that concern the engine and its containers; see harness/faults/lease.ts, whose words these are. */
+/** The steps of faults that concern the engine and its containers; see harness/faults/lease.ts. */
 import type { ContainerCreateOptions } from 'dockerode';
 import { type Docker, reasonOf, statusOf } from './engine.js';
 import { LABEL } from './labels.js';
 import { demuxed, lastWords } from './watch.js';
 
-export interface SidecarSpec {
+/** A helper container beside a target; it carries the run's and the fault's labels, so every sweep finds it. */
+export interface Sidecar {
   image: string;
   cmd: string[];
+  /** Container ids whose network or processes it shares; null: none, and then it has no network at all. */
   networkOf: string | null;
   pidOf: string | null;
   capAdd: string[];
   env: Record<string, string>;
+  /** Of the namespace that it shares; written at its start. */
   sysctls: Record<string, string>;
   cpuShares: number | null;
+  /** Told on its standard output when it is at work; null: running is enough. */
   readyLine: string | null;
 }
 
@@ -45,7 +49,7 @@ export async function startSidecar(
   docker: Docker,
   name: string,
   labels: Record<string, string>,
-  spec: SidecarSpec,
+  spec: Sidecar,
 ): Promise<void> {
   await removeContainer(docker, name);
   const container = await docker.createContainer({ name, ...sidecarOptions(labels, spec) });
@@ -64,7 +68,7 @@ export async function startSidecar(
 export async function runSidecar(
   docker: Docker,
   labels: Record<string, string>,
-  spec: SidecarSpec,
+  spec: Sidecar,
 ): Promise<{ exitCode: number; output: string }> {
   const container = await docker.createContainer(sidecarOptions(labels, spec));
   try {
@@ -79,7 +83,7 @@ export async function runSidecar(
   }
 }
 
-function sidecarOptions(labels: Record<string, string>, spec: SidecarSpec): ContainerCreateOptions {
+function sidecarOptions(labels: Record<string, string>, spec: Sidecar): ContainerCreateOptions {
   return {
     Image: spec.image,
     // Whatever the image does at its start is not wanted here.
